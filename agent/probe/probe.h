@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The BPF session of one capture: load, attach, open the window, drain, close. Two phases: probes
+ * are attached while nothing is recorded; probe_activate() then opens the window for all of them at
+ * one moment. Links belong to file descriptors, so that whatever ends the agent, SIGKILL included,
+ * removes every probe from every process.
+ *
+ * A session belongs to one thread.
+ */
+#ifndef PARKMETER_PROBE_H
+#define PARKMETER_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "gobin/gobin.h"
+#include "parkmeter/wire.h"
+
+struct probe_session;
+
+enum probe_attach {
+	PROBE_ATTACH_AUTO = 0, /* uprobe_multi where the kernel has it, else perf */
+	PROBE_ATTACH_MULTI = 1,
+	PROBE_ATTACH_PERF = 2,
+};
+
+struct probe_options {
+	bool goroutines; /* the probe lens */
+	bool reasons;    /* with wait reasons and stacks: one probe more (park_m) */
+	bool kernel;     /* the kernel lens */
+	bool processes;  /* exec, fork and exit events */
+	bool all_execs;  /* report every exec of the machine, not only those of watched files */
+	enum probe_attach attach;
+	unsigned int site_mode; /* tests and bench only: 0 chosen sites, 1 function entries */
+};
+
+/*
+ * Loads the programs. Errors name the remedy: -EPERM (which capability is missing), -ENOTSUP (no
+ * BTF, lockdown, kernel too old).
+ */
+int probe_open(const struct probe_options *options, struct probe_session **ret_session,
+	       struct err *err);
+
+/*
+ * The one teardown: links, then the ring buffer, then maps and programs. Takes NULL.
+ */
+void probe_free(struct probe_session *session);
+DEFINE_FREEP(struct probe_session *, probe_free)
+
+/* "uprobe_multi" or "perf". */
+const char *probe_attach_name(const struct probe_session *session);
+
+/*
+ * Attaches the goroutine probes to an executable: `fd` is open on it (kept by the caller while the
+ * session lives), `sites` from gobin_sites(). With pid > 0 only that process traps; with 0 every
+ * process that runs the file, now or later. Attaching a file twice is no error and does nothing
+ * more. -ENOTSUP/-EPERM/-EINVAL with the kernel's reason; nothing stays attached then.
+ */
+int probe_attach_binary(struct probe_session *session, uint32_t binary_id, int fd, pid_t pid,
+			const struct gobin_site sites[SITE_COUNT], struct err *err);
+
+/*
+ * Watches an executable: a process that execs it is watched from its first instruction, by the
+ * kernel side itself. `config` as gobin_target_config() filled it, binary_id set.
+ */
+int probe_watch_file(struct probe_session *session, const struct file_key *key,
+		     const struct target_config *config, struct err *err);
+
+/* Watches a process. `config` with load_bias and binary_id set. -ENOSPC: TARGETS_MAX reached. */
+int probe_add_process(struct probe_session *session, pid_t pid, const struct target_config *config,
+		      struct err *err);
+
+/* The configuration under which a process is watched now. -ENOENT. */
+int probe_process_config(struct probe_session *session, pid_t pid,
+			 struct target_config *ret_config);
+
+/* Sets the load bias of a process that was enrolled at exec (PIE), before its stacks are read. */
+int probe_set_bias(struct probe_session *session, pid_t pid, uint64_t load_bias);
+
+/* Stops watching a process and forgets its goroutines; its aggregates stay readable. */
+void probe_remove_process(struct probe_session *session, pid_t pid);
+
+/* Opens the window; *ret_opened_ns is its moment (CLOCK_MONOTONIC). */
+int probe_activate(struct probe_session *session, uint64_t *ret_opened_ns, struct err *err);
+
+/* Closes the window: nothing is recorded afterwards. */
+void probe_deactivate(struct probe_session *session, uint64_t *ret_closed_ns);
+
+/* For poll(2): readable when events wait. */
+int probe_event_fd(const struct probe_session *session);
+
+/* What the session hands out; each function may be NULL. Nothing may be kept beyond the call. */
+struct probe_visitor {
+	void *user;
+	void (*event)(void *user, const struct event_header *event, size_t size_bytes);
+	void (*hist)(void *user, pid_t pid, unsigned int block, enum metric metric,
+		     unsigned int sub, const struct hist_value *value);
+	void (*wait)(void *user, const struct wait_key *key, const struct wait_value *value,
+		     const struct stack_value *stack); /* stack is NULL for stack_id 0 */
+	void (*still_waiting)(void *user, const struct goroutine_key *key,
+			      const struct goroutine_value *value, const struct stack_value *stack);
+	void (*created)(void *user, const struct created_key *key, uint64_t count);
+	void (*syscall)(void *user, const struct syscall_key *key, const struct wait_value *value);
+};
+
+/* Delivers the waiting events; never blocks. */
+int probe_read_events(struct probe_session *session, const struct probe_visitor *visitor,
+		      struct err *err);
+
+/*
+ * Hands out and removes the histograms of finished blocks (all blocks once the window is closed).
+ * To be called at least every BLOCK_NS, or the histogram map fills.
+ */
+int probe_drain_blocks(struct probe_session *session, const struct probe_visitor *visitor,
+		       struct err *err);
+
+/* Hands out the totals: waits with stacks, goroutines that still wait, created, system calls. To be
+ * called once, after probe_deactivate(). */
+int probe_drain_totals(struct probe_session *session, const struct probe_visitor *visitor,
+		       struct err *err);
+
+/* Sums over CPUs; counters[COUNTER_COUNT]. *ret_missed: runs that the kernel skipped. */
+int probe_counters(struct probe_session *session, uint64_t counters[COUNTER_COUNT],
+		   uint64_t *ret_missed, struct err *err);
+
+/*
+ * What one hit costs on this machine, in ns: a probe of the session's own kind on an emulable
+ * instruction of this process, the median of several rounds. *ret_stepped_ns (may be NULL): the
+ * same on an instruction that must be single-stepped.
+ */
+int probe_calibrate(double *ret_hit_ns, double *ret_stepped_ns, struct err *err);
+
+/* ---- what this kernel and these privileges allow (doctor, error messages) ---- */
+
+struct probe_support {
+	bool btf, lockdown, cap_bpf, cap_perfmon, cap_sys_admin, cap_sys_ptrace, cap_sys_resource;
+	bool cap_dac_read_search;
+	bool multi;             /* uprobe_multi */
+	bool guard;             /* bpf_preempt_disable() */
+	char lockdown_mode[32]; /* "none", "integrity", "confidentiality"; "" no such file */
+	char kernel[65];
+	char libbpf[32];
+	int perf_event_paranoid; /* -1 unknown */
+};
+
+void probe_support_read(struct probe_support *ret_support);
+
+#endif

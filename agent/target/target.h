@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Live processes: which there are, which of them the user means, and who they are. A target is one
+ * process, held by pidfd so that a reused pid is never mistaken for it; its executable is opened
+ * through /proc/PID/exe, so mount namespaces and deleted files make no difference. Executables are
+ * analysed once and shared (struct binaries).
+ *
+ * Nothing here attaches to or changes a process.
+ */
+#ifndef PARKMETER_TARGET_H
+#define PARKMETER_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "gobin/gobin.h"
+
+#define SELECTOR_MAX 32 /* values of one kind */
+
+/* Which processes; a process matches when it matches any value of any kind. Strings are borrowed
+ * (argv); globs as fnmatch(3) with FNM_PATHNAME. */
+struct selector {
+	pid_t pids[SELECTOR_MAX];
+	size_t pid_count;
+	const char *exes[SELECTOR_MAX]; /* path or glob of running executables (--exe) */
+	size_t exe_count;
+	const char *execs[SELECTOR_MAX]; /* globs of what starts during the window (--exec) */
+	size_t exec_count;
+	const char *cgroups[SELECTOR_MAX]; /* part of the cgroup path */
+	size_t cgroup_count;
+	const char *containers[SELECTOR_MAX]; /* container id or a prefix of at least 4 digits */
+	size_t container_count;
+	const char *pods[SELECTOR_MAX]; /* pod uid, or name where HOSTNAME tells it */
+	size_t pod_count;
+	const char *services[SELECTOR_MAX]; /* service name */
+	size_t service_count;
+};
+
+/* An executable file, analysed once per (device, inode, size, change time). */
+struct binary {
+	struct gobin *bin; /* NULL when it could not be loaded */
+	char *refused;     /* why, then */
+	char *path;        /* as its first process saw it */
+	int fd; /* open for reading: attaching works by /proc/self/fd, whatever the path became */
+	struct file_key key;
+	uint32_t id; /* number, from 1 */
+};
+
+/* All executables seen; owns them. */
+struct binaries;
+
+int binaries_new(struct binaries **ret_binaries, struct err *err);
+void binaries_free(struct binaries *binaries);
+DEFINE_FREEP(struct binaries *, binaries_free)
+
+/*
+ * The binary behind `path` (relative to dir_fd), loaded when it is new. A file that is no Go
+ * program is a binary too: `bin` is NULL and `refused` says why. *ret_binary is borrowed and stays
+ * valid until binaries_free(). -errno only when the file cannot be opened.
+ */
+int binaries_get(struct binaries *binaries, int dir_fd, const char *path,
+		 const struct binary **ret_binary, struct err *err);
+
+struct target {
+	pid_t pid; /* in our pid namespace */
+	int pidfd;
+	uint64_t started_ns;         /* CLOCK_MONOTONIC, from /proc/PID/stat (10 ms steps) */
+	const struct binary *binary; /* borrowed from the binaries */
+	char *exe;                   /* path as the process sees it, without " (deleted)" */
+	char *comm;
+	char *cgroup;    /* path in the unified or the first v1 hierarchy */
+	char *container; /* id, 12 to 64 hex digits; NULL none */
+	char *pod;       /* Kubernetes pod uid; NULL none */
+	char *service;   /* OTEL_SERVICE_NAME, service.name of OTEL_RESOURCE_ATTRIBUTES, systemd
+			  * unit, else the executable's base name; never NULL */
+	char *version;   /* service.version of its environment, else the binary's; NULL unknown */
+	uint64_t load_bias;
+	uid_t uid;
+};
+
+/*
+ * Opens one process. -ESRCH: no such process (any more), or a thread's id; -ENOEXEC: a kernel
+ * thread; -EACCES/-EPERM: named with the capability that is missing.
+ */
+int target_open(pid_t pid, struct binaries *binaries, struct target **ret_target, struct err *err);
+void target_free(struct target *target);
+DEFINE_FREEP(struct target *, target_free)
+
+/* False once the process has ended, whoever has its pid now. */
+bool target_alive(const struct target *target);
+
+bool selector_empty(const struct selector *selector);
+
+/* True when the process is meant by any selector but --exec. */
+bool selector_match(const struct selector *selector, const struct target *target);
+
+/* True when an executable of that path is meant by --exec. */
+bool selector_match_exec(const struct selector *selector, const char *path);
+
+struct target_list {
+	struct target **items; /* owned */
+	size_t count;
+};
+
+void target_list_release(struct target_list *list);
+
+/*
+ * Every Go process that `selector` means (NULL: every Go process of the machine), by pid. Processes
+ * that end meanwhile or are not readable are left out; *ret_unreadable (may be NULL) counts the
+ * latter. A pid that was asked for and does not exist, or is no Go process, is an error.
+ */
+int target_find(const struct selector *selector, struct binaries *binaries,
+		struct target_list *ret_list, size_t *ret_unreadable, struct err *err);
+
+/* ---- files that a deployment puts where --exec looks (watch.c) ---- */
+
+struct exec_watch;
+
+/* Watches the directories of the --exec globs, new ones included. */
+int exec_watch_new(const struct selector *selector, struct exec_watch **ret_watch, struct err *err);
+void exec_watch_free(struct exec_watch *watch);
+DEFINE_FREEP(struct exec_watch *, exec_watch_free)
+
+/* Readable when there is something; for poll(2). */
+int exec_watch_fd(const struct exec_watch *watch);
+
+/* The files that match as the window opens and, later, those closed after writing or moved into
+ * place since the last call: `found` for each path. Never blocks. */
+int exec_watch_read(struct exec_watch *watch, void (*found)(void *user, const char *path),
+		    void *user, struct err *err);
+
+#endif

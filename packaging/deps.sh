@@ -1,0 +1,64 @@
+#!/bin/sh
+# Installs what building and testing parkmeter takes on Debian 12 or later.
+#
+#   packaging/deps.sh build    compiler, libraries, bpftool; libbpf >= 1.3 into build/deps when the
+#                              system's is older and its backports have one (1.1 works, too: probes
+#                              then attach one by one)
+#   packaging/deps.sh check    what the tests and the demo need on top: Go, servers, linters
+#
+# Asks apt only for what is missing, so that a second run takes no time and no network.
+set -eu
+cd "$(dirname "$0")/.."
+
+build="make gcc clang llvm bpftool pkg-config libbpf-dev libelf-dev libdw-dev libcapstone-dev
+	libjansson-dev libcurl4-openssl-dev zlib1g-dev libzstd-dev"
+check="libcmocka-dev golang-go golang-github-mattn-go-sqlite3-dev prometheus-pushgateway prometheus
+	curl jq shellcheck clang-format clang-tidy libclang-rt-dev binutils procps bats python3"
+
+install_missing() {
+	missing=
+	for package in "$@"; do
+		dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
+			missing="$missing $package"
+	done
+	[ -n "$missing" ] || return 0
+	[ "$(id -u)" -eq 0 ] || { echo "run as root to install:$missing" >&2; exit 1; }
+	echo "installing:$missing"
+	# Servers that the tests start themselves, on ports of their own: keep the packages' services down.
+	export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+	apt-get -qq update
+	# shellcheck disable=SC2086 # a list of package names
+	apt-get -qq install -y --no-install-recommends $missing >/dev/null
+}
+
+libbpf_is_new() {
+	pkg-config --atleast-version=1.3 libbpf 2>/dev/null
+}
+
+new_libbpf() {
+	libbpf_is_new && return 0
+	[ -e build/deps/usr/include/bpf/libbpf.h ] && return 0
+	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	if packaging/suite-packages.sh "$codename-backports" build/deps libbpf-dev libbpf1; then
+		echo "libbpf of $codename-backports is in build/deps"
+	else
+		echo "no libbpf >= 1.3 to be had: building with $(pkg-config --modversion libbpf)"
+	fi
+}
+
+case ${1:-} in
+build)
+	# shellcheck disable=SC2086
+	install_missing $build
+	new_libbpf
+	;;
+check)
+	# shellcheck disable=SC2086
+	install_missing $build $check
+	new_libbpf
+	;;
+*)
+	sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+	;;
+esac

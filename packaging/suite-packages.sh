@@ -1,0 +1,41 @@
+#!/bin/sh
+# Unpacks packages of another Debian suite into a folder, without installing anything: the mirror and
+# the keyring are the system's own (apt sources), the apt state is private, dpkg -x does the rest.
+#
+#   packaging/suite-packages.sh SUITE FOLDER PACKAGE...
+#
+# Exit codes: 0 unpacked, 1 the suite or a package is not to be had, 2 usage.
+set -eu
+
+[ $# -ge 3 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+suite=$1 folder=$2
+shift 2
+
+mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
+	grep -v security | sort -u | head -n 1)
+[ -n "$mirror" ] || { echo "no Debian mirror in the system's apt sources; add one and run apt-get update" >&2; exit 1; }
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+state=${PARKMETER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/parkmeter}/apt/$suite
+mkdir -p "$state/lists/partial" "$state/archives/partial" "$folder"
+echo "deb [signed-by=$keyring] $mirror $suite main" > "$state/sources.list"
+
+apt_get() {
+	apt-get -qq -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=- \
+		-o Dir::State::lists="$state/lists" -o Dir::Cache="$state" \
+		-o APT::Sandbox::User=root -o APT::Get::List-Cleanup=0 "$@"
+}
+
+if [ -z "$(find "$state/lists" -name '*Packages*' -mtime -1 2>/dev/null)" ]; then
+	apt_get update || { echo "cannot read the suite $suite of $mirror" >&2; exit 1; }
+fi
+downloads=$(mktemp -d)
+trap 'rm -rf "$downloads"' EXIT
+for package in "$@"; do
+	(cd "$downloads" && apt_get download "$package/$suite") ||
+		(cd "$downloads" && apt_get download "$package") ||
+		{ echo "$suite has no package $package" >&2; exit 1; }
+done
+for archive in "$downloads"/*.deb; do
+	dpkg -x "$archive" "$folder"
+done
