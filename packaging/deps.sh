@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Installs what building and testing parkmeter takes on Debian 12 or later.
 #
 #   packaging/deps.sh build    compiler, libraries, bpftool; libbpf >= 1.3 into build/deps when the
@@ -58,7 +59,7 @@ check)
 	new_libbpf
 	;;
 *)
-	sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+	sed -n '3,11s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac

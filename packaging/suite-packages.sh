@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Unpacks packages of another Debian suite into a folder, without installing anything: the mirror and
 # the keyring are the system's own (apt sources), the apt state is private, dpkg -x does the rest.
 #
@@ -7,10 +8,11 @@
 # Exit codes: 0 unpacked, 1 the suite or a package is not to be had, 2 usage.
 set -eu
 
-[ $# -ge 3 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 3 ] || { sed -n '3,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 suite=$1 folder=$2
 shift 2
 
+# shellcheck disable=SC2016 # apt's own variable
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
 	grep -v security | sort -u | head -n 1)
 [ -n "$mirror" ] || { echo "no Debian mirror in the system's apt sources; add one and run apt-get update" >&2; exit 1; }

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Runs cmocka test programs one after the other and closes with one line over all of them. A program
 # that fails, crashes or runs no test makes the whole fail.
 set -u

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Fetches Go toolchains of several Debian suites for the tests, and prints their GOROOT, one a line.
 # Nothing is installed; they are kept in ${PARKMETER_CACHE:-~/.cache/parkmeter}/go.
 #
@@ -20,7 +21,7 @@ suite_of() {
 	esac
 }
 
-[ $# -ge 1 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '3,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 for version in "$@"; do
 	root=$cache/$version/usr/lib/go-$version
 	if [ ! -e "$cache/$version/complete" ]; then
