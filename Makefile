@@ -33,6 +33,8 @@ warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvl
 	-Wwrite-strings -Wformat=2 -Wno-format-nonliteral
 own_cflags := -std=gnu17 -D_GNU_SOURCE $(warnings) -DPARKMETER_VERSION='"$(VERSION)"' \
 	-Iagent -Iinclude -I$(gen) $(bpf_cflags) -fno-omit-frame-pointer
+bpf_own_cflags := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-function \
+	-D__TARGET_ARCH_x86 -Ibpf -Iinclude $(bpf_cflags)
 own_ldflags :=
 ifneq ($(SANITIZE),)
 own_cflags += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -DPARKMETER_SANITIZED
@@ -87,8 +89,7 @@ $(out)/%.o: %.c | $(skeleton)
 $(gen)/%.bpf.o: bpf/%.bpf.c
 	$(say) BPF $<
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-function \
-		-D__TARGET_ARCH_x86 -Ibpf -Iinclude $(bpf_cflags) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $@ $<
+	$(Q)$(CLANG) $(bpf_own_cflags) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $@ $<
 
 $(gen)/parkmeter.bpf.o: $(bpf_obj)
 	$(say) BPFLINK $@
@@ -160,9 +161,12 @@ fuzz: $(fuzz_bin) ## build the fuzzers in build/fuzz
 	@:
 
 # ---- the house ----
+lint analyze: export PROJECT_CFLAGS = $(own_cflags)
+lint: export PROJECT_BPF_CFLAGS = $(bpf_own_cflags)
+
 .PHONY: lint
 lint: $(skeleton) ## module edges, headers, names, sizes, clang-tidy, shellcheck, formatting
-	$(Q)tests/lint/run.sh '$(own_cflags)'
+	$(Q)tests/lint/run.sh
 
 .PHONY: format
 format: ## clang-format every source
@@ -170,7 +174,7 @@ format: ## clang-format every source
 
 .PHONY: analyze
 analyze: $(skeleton) ## gcc -fanalyzer over the agent
-	$(Q)tests/lint/analyze.sh '$(own_cflags)' $(agent_src) agent/main.c
+	$(Q)tests/lint/analyze.sh $(agent_src) agent/main.c
 
 .PHONY: install
 install: $(out)/parkmeter ## into $(DESTDIR)$(PREFIX)
