@@ -32,7 +32,7 @@ libs := $(bpf_libs) -ldw -lelf -lcapstone -ljansson -lcurl -lzstd -lz -lm -lpthr
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wwrite-strings -Wformat=2 -Wno-format-nonliteral
 own_cflags := -std=gnu17 -D_GNU_SOURCE $(warnings) -DPARKMETER_VERSION='"$(VERSION)"' \
-	-Iagent -Iinclude -I$(gen) $(bpf_cflags) -fno-omit-frame-pointer
+	-Iagent -Iinclude -I$(gen) -I$(gen)/agent $(bpf_cflags) -fno-omit-frame-pointer
 bpf_own_cflags := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-function \
 	-D__TARGET_ARCH_x86 -Ibpf -Iinclude $(bpf_cflags)
 own_ldflags :=
@@ -51,6 +51,7 @@ lib := $(out)/libparkmeter.a
 bpf_src := $(wildcard bpf/*.bpf.c)
 bpf_obj := $(bpf_src:bpf/%.bpf.c=$(gen)/%.bpf.o)
 skeleton := $(gen)/parkmeter.skel.h
+syscall_names := $(gen)/agent/capture/syscall_names.h
 headers := $(wildcard agent/*/*.h include/parkmeter/*.h)
 
 unit_src := $(wildcard tests/unit/*/test_*.c)
@@ -80,7 +81,7 @@ $(lib): $(agent_obj)
 	$(say) AR $@
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(out)/%.o: %.c | $(skeleton)
+$(out)/%.o: %.c | $(skeleton) $(syscall_names)
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(own_cflags) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -98,6 +99,16 @@ $(gen)/parkmeter.bpf.o: $(bpf_obj)
 $(skeleton): $(gen)/parkmeter.bpf.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name parkmeter_bpf > $@.tmp && mv $@.tmp $@
+
+# The kernel's own list of system calls: number to name.
+$(syscall_names):
+	$(say) GEN $@
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '#include <asm/unistd.h>\n' | $(CC) -E -dM -x c - | sort -V | awk \
+		'BEGIN { print "static const char *const syscall_names[] = {" } \
+		/^#define __NR_/ { sub(/__NR_/, "", $$2); printf "\t[%d] = \"%s\",\n", $$3, $$2 } \
+		END { print "};\n#define SYSCALL_NAME_COUNT (sizeof(syscall_names) / sizeof(syscall_names[0]))" }' \
+		> $@.tmp && mv $@.tmp $@
 
 # ---- tests ----
 $(out)/tests/%: $(out)/tests/%.o $(test_support) $(lib)
@@ -150,7 +161,7 @@ demo: ## deploy two releases of a small service under load and see them told apa
 	$(Q)tests/e2e/demo.sh $(out)/parkmeter
 
 # ---- fuzzing: libFuzzer harnesses; their corpora are replayed by the unit tests ----
-build/fuzz/%: tests/fuzz/%.c $(agent_src) $(headers) | $(skeleton)
+build/fuzz/%: tests/fuzz/%.c $(agent_src) $(headers) | $(skeleton) $(syscall_names)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(filter-out -Wformat=2,$(own_cflags)) -O1 -g -fsanitize=fuzzer,address,undefined \
@@ -165,7 +176,7 @@ lint analyze: export PROJECT_CFLAGS = $(own_cflags)
 lint: export PROJECT_BPF_CFLAGS = $(bpf_own_cflags)
 
 .PHONY: lint
-lint: $(skeleton) ## module edges, headers, names, sizes, clang-tidy, shellcheck, formatting
+lint: $(skeleton) $(syscall_names) ## module edges, headers, names, sizes, clang-tidy, shellcheck, formatting
 	$(Q)tests/lint/run.sh
 
 .PHONY: format
@@ -173,7 +184,7 @@ format: ## clang-format every source
 	$(Q)git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
 
 .PHONY: analyze
-analyze: $(skeleton) ## gcc -fanalyzer over the agent
+analyze: $(skeleton) $(syscall_names) ## gcc -fanalyzer over the agent
 	$(Q)tests/lint/analyze.sh $(agent_src) agent/main.c
 
 .PHONY: install

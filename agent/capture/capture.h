@@ -26,9 +26,11 @@ struct capture_options {
 	struct selector selector;
 	bool lens_probe, lens_kernel;
 	bool reasons;
-	uint64_t duration_ns; /* 0: no limit */
-	char *const *command; /* NULL-terminated argv, the window's lifetime; NULL none */
+	uint64_t duration_ns;          /* 0: no limit */
+	char *const *command;          /* NULL-terminated argv, the window's lifetime; NULL none */
+	bool command_output_to_stderr; /* the command's standard output must not mix with ours */
 	enum probe_attach attach;
+	unsigned int site_mode; /* as struct probe_options */
 	struct context context; /* borrowed; capture copies it */
 	void *user;
 	void (*armed)(void *user, const struct summary *summary);

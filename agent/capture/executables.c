@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The executables of a capture and their probes. Where only pids were asked for, the probes trap in
+ * those processes alone; otherwise they sit on the file, so that a process that starts later is
+ * measured from its first instruction.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/capture_private.h"
+
+static struct executable *find(struct capture *capture, const struct binary *binary)
+{
+	for (size_t i = 0; i < capture->executable_count; i++) {
+		if (capture->executables[i].binary == binary)
+			return &capture->executables[i];
+	}
+	return NULL;
+}
+
+static void note_missing_sites(struct capture *capture, const struct binary *binary,
+			       const struct gobin_site sites[SITE_COUNT])
+{
+	for (int i = 0; i < SITE_COUNT; i++) {
+		if (!sites[i].usable)
+			summary_add_note(capture->summary, "%s: no probe at %s: %s", binary->path,
+					 sites[i].function, sites[i].reason);
+	}
+}
+
+static int attach(struct capture *capture, struct executable *executable, pid_t pid,
+		  struct err *err)
+{
+	const struct binary *binary = executable->binary;
+	struct gobin_site sites[SITE_COUNT];
+	int r;
+
+	if (!capture->options->lens_probe)
+		return err_set(err, -ENOTSUP, "the probe lens is off");
+	if (!binary->bin)
+		return err_set(err, -ENOEXEC, "%s",
+			       binary->refused ? binary->refused : "it is no Go program");
+	r = gobin_sites(binary->bin, sites, err);
+	if (r == 0)
+		r = gobin_target_config(binary->bin, &executable->config, err);
+	if (r == 0)
+		r = probe_attach_binary(capture->session, binary->id, binary->fd, pid, sites, err);
+	if (r < 0)
+		return r;
+	if (!executable->usable)
+		note_missing_sites(capture, binary, sites);
+	executable->config.flags |= TARGET_PROBED;
+	executable->usable = true;
+	executable->inode_wide = pid == 0;
+	return 0;
+}
+
+static struct executable *add(struct capture *capture, const struct binary *binary)
+{
+	struct executable *executable;
+
+	if (capture->executable_count == EXECUTABLES_MAX) {
+		if (!capture->crowded)
+			summary_add_note(capture->summary,
+					 "more than %d executables: later ones are not measured",
+					 EXECUTABLES_MAX);
+		capture->crowded = true;
+		return NULL;
+	}
+	executable = &capture->executables[capture->executable_count++];
+	executable->binary = binary;
+	return executable;
+}
+
+struct executable *executable_get(struct capture *capture, const struct binary *binary, pid_t pid)
+{
+	struct executable *executable = find(capture, binary);
+	struct err err = ERR_INIT;
+
+	if (!executable)
+		executable = add(capture, binary);
+	if (!executable || executable->inode_wide || executable->refused)
+		return executable;
+	if (attach(capture, executable, pid, &err) < 0) {
+		executable->usable = false;
+		executable->refused = strdup(err.text);
+	}
+	executable->config.binary_id = binary->id;
+	return executable;
+}
+
+void executable_watch(struct capture *capture, const struct binary *binary)
+{
+	struct executable *executable = executable_get(capture, binary, 0);
+	struct err err = ERR_INIT;
+
+	if (!executable || (!executable->usable && !capture->options->lens_kernel))
+		return;
+	if (probe_watch_file(capture->session, &binary->key, &executable->config, &err) < 0)
+		summary_add_note(capture->summary, "%s is watched from its exec only: %s",
+				 binary->path, err.text);
+}
+
+const struct executable *executable_of_key(const struct capture *capture,
+					   const struct file_key *key)
+{
+	for (size_t i = 0; i < capture->executable_count; i++) {
+		const struct binary *binary = capture->executables[i].binary;
+
+		if (binary->key.inode == key->inode && binary->key.dev == key->dev)
+			return &capture->executables[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include <locale.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define SUGGEST_DISTANCE_MAX 3
+#define WORD_MAX             32
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+};
+
+static int cmd_help(int argc, char **argv);
+static int cmd_version(int argc, char **argv);
+
+static const struct command commands[] = {
+	{ "capture", cmd_capture, "measure Go processes for a while, or while a command runs" },
+	{ "ps", cmd_ps, "list the Go processes of this machine and what works on them" },
+	{ "doctor", cmd_doctor, "say what this machine allows, and how to allow more" },
+	{ "schema", cmd_schema, "print the JSON schema of a summary" },
+	{ "version", cmd_version, "print the version" },
+	{ "help", cmd_help, "this text" },
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(FILE *stream)
+{
+	fputs("parkmeter: says how long the goroutines of Go services waited, and for what.\n"
+	      "\n"
+	      "  sudo parkmeter capture --pid 4242 --for 30s\n"
+	      "  sudo parkmeter capture --exec '/srv/orders/*/orders' -- ./deploy.sh\n"
+	      "  sudo parkmeter ps\n"
+	      "\n",
+	      stream);
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fputs("\n"
+	      "`parkmeter COMMAND --help` has the options. Exit codes: 0 done, 1 fail, 2 usage,\n"
+	      "3 inconclusive, 4 no data, 5 error.\n",
+	      stream);
+}
+
+static int cmd_help(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	print_help(stdout);
+	return EXIT_DONE;
+}
+
+static int cmd_version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	printf("parkmeter %s\n", PARKMETER_VERSION);
+	return EXIT_DONE;
+}
+
+static unsigned int least(unsigned int a, unsigned int b)
+{
+	return a < b ? a : b;
+}
+
+/* Levenshtein's distance of two short words. */
+static unsigned int word_distance(const char *a, const char *b)
+{
+	unsigned int row[WORD_MAX + 1];
+	size_t a_size = strlen(a), b_size = strlen(b);
+
+	if (a_size > WORD_MAX || b_size > WORD_MAX)
+		return WORD_MAX;
+	for (size_t j = 0; j <= b_size; j++)
+		row[j] = (unsigned int)j;
+	for (size_t i = 1; i <= a_size; i++) {
+		unsigned int diagonal = row[0];
+
+		row[0] = (unsigned int)i;
+		for (size_t j = 1; j <= b_size; j++) {
+			unsigned int changed = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			row[j] = least(changed, least(row[j], row[j - 1]) + 1);
+		}
+	}
+	return row[b_size];
+}
+
+static int unknown_command(const char *name)
+{
+	const struct command *nearest = NULL;
+	unsigned int distance = SUGGEST_DISTANCE_MAX;
+
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		unsigned int d = word_distance(name, commands[i].name);
+
+		if (d < distance) {
+			distance = d;
+			nearest = &commands[i];
+		}
+	}
+	if (nearest)
+		fprintf(stderr, "parkmeter: there is no command %s; did you mean %s?\n", name,
+			nearest->name);
+	else
+		fprintf(stderr, "parkmeter: there is no command %s; see parkmeter help\n", name);
+	return EXIT_USAGE;
+}
+
+int cli_main(int argc, char **argv)
+{
+	const char *name;
+
+	setlocale(LC_CTYPE, "");
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	name = argv[1];
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	if (strcmp(name, "--version") == 0)
+		name = "version";
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		int code;
+
+		if (strcmp(name, commands[i].name) != 0)
+			continue;
+		code = commands[i].run(argc - 1, argv + 1);
+		if (fflush(stdout) == 0 && !ferror(stdout))
+			return code;
+		fprintf(stderr, "parkmeter: cannot write standard output\n");
+		return EXIT_ERROR;
+	}
+	return unknown_command(name);
+}
+
+int cli_error(const struct err *err)
+{
+	fprintf(stderr, "parkmeter: %s\n", err->text[0] ? err->text : strerror(-err->code));
+	return EXIT_ERROR;
+}
+
+int cli_usage(const char *command, const char *format, ...)
+{
+	va_list args;
+
+	fputs("parkmeter: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "; see parkmeter %s --help\n", command);
+	return EXIT_USAGE;
+}
