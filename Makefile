@@ -140,6 +140,11 @@ bpf-tests: $(bpftest_bin) ## the BPF programs on this kernel against real Go pro
 e2e: $(out)/parkmeter ## the real binary against real servers (root)
 	$(Q)tests/e2e/run.sh $(out)/parkmeter
 
+.PHONY: vm
+vm: $(out)/parkmeter ## the agent on other kernels, in emulated machines
+	$(Q)packaging/deps.sh vm
+	$(Q)tests/vm/run.sh $(out)/parkmeter
+
 .PHONY: check
 check: ## everything that must hold; installs what it needs, under 20 minutes (root)
 	$(Q)$(MAKE) --no-print-directory check-deps
@@ -171,6 +176,10 @@ build/fuzz/%: tests/fuzz/%.c $(agent_src) $(headers) | $(skeleton) $(syscall_nam
 fuzz: $(fuzz_bin) ## build the fuzzers in build/fuzz
 	@:
 
+.PHONY: fuzz-run
+fuzz-run: fuzz ## run each fuzzer for FUZZ_MINUTES (5)
+	$(Q)tests/fuzz/run.sh $(or $(FUZZ_MINUTES),5)
+
 # ---- the house ----
 lint analyze: export PROJECT_CFLAGS = $(own_cflags)
 lint: export PROJECT_BPF_CFLAGS = $(bpf_own_cflags)
@@ -196,7 +205,8 @@ install: $(out)/parkmeter ## into $(DESTDIR)$(PREFIX)
 
 .PHONY: clean
 clean: ## remove what was built, keep build/deps
-	rm -rf build/release build/address-undefined build/gen build/fuzz build/demo build/workloads
+	rm -rf build/release build/address-undefined build/gen build/fuzz build/lint build/demo \
+		build/workloads build/vm
 
 -include $(agent_obj:.o=.d) $(out)/agent/main.d $(bpf_obj:.o=.d) $(unit_bin:=.d) $(bpftest_bin:=.d)
 

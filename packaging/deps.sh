@@ -6,6 +6,7 @@
 #                              system's is older and its backports have one (1.1 works, too: probes
 #                              then attach one by one)
 #   packaging/deps.sh check    what the tests and the demo need on top: Go, servers, linters
+#   packaging/deps.sh vm       what `make vm` needs on top of that: an emulator
 #
 # Asks apt only for what is missing, so that a second run takes no time and no network.
 set -eu
@@ -15,6 +16,7 @@ build="make gcc clang llvm bpftool pkg-config libbpf-dev libelf-dev libdw-dev li
 	libjansson-dev libcurl4-openssl-dev zlib1g-dev libzstd-dev"
 check="libcmocka-dev golang-go golang-github-mattn-go-sqlite3-dev prometheus-pushgateway prometheus
 	curl jq shellcheck clang-format clang-tidy libclang-rt-dev binutils procps bats python3"
+vm="qemu-system-x86 seabios busybox-static cpio"
 
 install_missing() {
 	missing=
@@ -58,8 +60,13 @@ check)
 	install_missing $build $check
 	new_libbpf
 	;;
+vm)
+	# shellcheck disable=SC2086
+	install_missing $build $check $vm
+	new_libbpf
+	;;
 *)
-	sed -n '3,11s/^# \{0,1\}//p' "$0" >&2
+	sed -n '3,12s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac
