@@ -8,8 +8,11 @@
  * Addresses are the ELF file's own (virtual addresses before relocation) unless a name says offset
  * (in the file) or bias.
  *
- * Memory: the file is mapped, and gobin_load() gives the pages back before it returns; a loaded
- * gobin holds the functions it was asked for, no tables.
+ * Memory: the file is read in bounded pieces and never mapped, so that a file that shrinks is an
+ * error and not a signal. A loaded gobin keeps the file open and holds no tables, only what was
+ * asked for: some functions, and the names that gobin_symbolize() handed out.
+ *
+ * All functions may be called by several threads at a time.
  */
 #ifndef PARKMETER_GOBIN_H
 #define PARKMETER_GOBIN_H
