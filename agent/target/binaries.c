@@ -145,6 +145,27 @@ static bool is_transient(int code)
 	       code == -EINTR;
 }
 
+/* True for what can be a program of this machine's 64-bit kind. */
+static bool is_elf64(int fd)
+{
+	uint8_t header[64];
+	uint64_t entry;
+	bool relocated;
+
+	return pread(fd, header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
+	       procfs_parse_elf((struct bytes){ header, sizeof(header) }, &entry, &relocated) == 0;
+}
+
+/* The sentence without the name under which gobin saw the file: "cannot use NAME: ". */
+static const char *reason_behind(const struct err *reason, const char *name)
+{
+	const char *at = strstr(reason->text, name);
+
+	if (at && strncmp(at + strlen(name), ": ", 2) == 0)
+		return at + strlen(name) + 2;
+	return reason->text[0] ? reason->text : strerror(-reason->code);
+}
+
 /* Loads the file behind binary->fd, which stays open only when it is worth attaching to. */
 static int load_entry(const struct binaries *binaries, struct entry *entry, struct err *err)
 {
@@ -164,13 +185,13 @@ static int load_entry(const struct binaries *binaries, struct entry *entry, stru
 	r = gobin_load(AT_FDCWD, path, &binary->bin, &reason);
 	if (r == 0)
 		return 0;
-	if (is_transient(r)) {
-		if (err)
-			*err = reason;
-		return err_wrap(err, r, "analyse %s", binary->path);
-	}
-	binary->refused_code = r;
-	binary->refused = strdup(reason.text[0] ? reason.text : strerror(-r));
+	reason.code = r;
+	if (is_transient(r))
+		return err_set(err, r, "cannot analyse %s: %s", binary->path,
+			       reason_behind(&reason, path));
+	/* Of a 32-bit program nobody looked whether it is a Go program. */
+	binary->refused_code = r == -ENOTSUP && !is_elf64(binary->fd) ? -ENOEXEC : r;
+	binary->refused = strdup(reason_behind(&reason, path));
 	if (!binary->refused)
 		return err_set(err, -ENOMEM, "out of memory");
 	closep(&binary->fd);

@@ -60,7 +60,7 @@ struct selector {
  */
 struct binary {
 	struct gobin *bin; /* NULL when it could not be loaded */
-	char *refused;     /* why, then */
+	char *refused;     /* why, then: "it is not a Go program ..." */
 	int refused_code;  /* -ENOEXEC: no Go program; -ENOTSUP: one, but not a supported one;
 			    * -EBADMSG: damaged; 0 when it was loaded */
 	char *path;        /* as its first process saw it */
