@@ -136,9 +136,9 @@ def check_edges(paths, problems):
             match = re.match(r'#\s*include\s*([<"])([^>"]+)[>"]', token.text)
             if not match:
                 continue
-            own = match.group(2).split("/")[0] in set(edges) | {"parkmeter"} and "/" in match.group(2)
             if match.group(1) == "<":
-                if own:
+                folder = match.group(2).split("/")[0]
+                if folder in edges or folder == "parkmeter":
                     problems.add(source, token.line, "own headers are included with quotes")
                 continue
             text = include_problem(module, edges, match.group(2))
@@ -156,7 +156,7 @@ def check_edges(paths, problems):
 # ---- names ----
 
 ARITHMETIC = re.compile(
-    r"^(int|long|unsigned|short|double|float|size_t|ssize_t|time_t|useconds_t|_*u?int\d+_t|__[usl]e?\d+)$"
+    r"^(int|long|unsigned|short|double|float|s?size_t|time_t|useconds_t|_*u?int\d+_t|__[usl]e?\d+)$"
 )
 NEEDS_UNIT = {
     "timeout", "interval", "duration", "delay", "elapsed", "period", "latency", "deadline",
@@ -170,7 +170,7 @@ def prefixes_of_modules(sources):
     prefixes = {}
     for source in sources:
         module = module_of(source.path)
-        own = prefixes.setdefault(module, {module})
+        own = prefixes.setdefault(module, {module} | ({"cmd"} if module == "cli" else set()))
         own.add(re.sub(r"\.[ch]$", "", os.path.basename(source.path)))
         for before, name in zip(source.tokens, source.tokens[1:]):
             if before.text in ("struct", "enum", "union") and source.path.endswith(".h"):
@@ -188,6 +188,12 @@ def parameter_name(parameter):
     return words[-1].text if words else ""
 
 
+def is_public(path):
+    """A header that other modules may include."""
+    module = module_of(path)
+    return path == f"agent/{module}/{module}.h" or (module == "base" and path.endswith(".h"))
+
+
 def check_parameters(source, function, problems):
     for index, parameter in enumerate(function.parameters):
         texts = [t.text for t in parameter]
@@ -199,10 +205,10 @@ def check_parameters(source, function, problems):
             problems.add(source, line, f"{name} of {function.name} is no pointer")
         gives_back = stars >= 2 and "const" not in texts and "(" not in texts
         destructor = len(function.parameters) == 1 and function.name.endswith("p")
-        if gives_back and not name.startswith("ret_") and name not in ("argv", "envp") and not destructor:
-            problems.add(
-                source, line, f"{function.name} gives back through {name}: call it ret_{name}"
-            )
+        named = name.startswith("ret_") or name in ("argv", "envp")
+        if is_public(source.path) and gives_back and not named and not destructor:
+            text = f"{function.name} gives back through {name}: call it ret_{name}"
+            problems.add(source, line, text)
         is_err = texts[:2] == ["struct", "err"] and name == "err" and stars == 1
         last = index == len(function.parameters) - 1
         if is_err and not last and not function.name.startswith("err_"):
@@ -250,8 +256,7 @@ def check_names(paths, problems):
                 problems.add(source, token.line, "goto: use CLEANUP")
         for function in csource.functions(source):
             check_parameters(source, function, problems)
-            public = source.path.endswith(".h")
-            if public and not has_prefix(function.name, prefixes[module]):
+            if is_public(source.path) and not has_prefix(function.name, prefixes[module]):
                 if function.name not in BASE_DESTRUCTORS:
                     text = f"{function.name} does not begin with its module, file or type"
                     problems.add(source, function.line, text)
@@ -314,8 +319,9 @@ def check_banned(paths, problems):
                 continue
             if token.text in banned:
                 problems.add(source, token.line, f"{token.text}(): use {banned[token.text]}")
-            is_stream = index + 2 < len(tokens) and tokens[index + 2].text in ("stderr", "stdout")
-            if module and module not in EDGES and token.text in ("fprintf", "vfprintf") and is_stream:
+            if not module or module in EDGES or token.text not in ("fprintf", "vfprintf"):
+                continue
+            if index + 2 < len(tokens) and tokens[index + 2].text in ("stderr", "stdout"):
                 problems.add(source, token.line, "a module does not print: use struct err")
 
 
@@ -336,7 +342,9 @@ def registry_hosts():
     hosts = set()
     for command in commands:
         try:
-            answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+            answer = subprocess.run(
+                command, capture_output=True, text=True, timeout=20, check=False
+            )
         except (OSError, subprocess.TimeoutExpired):
             continue
         hosts.update(re.findall(r"[a-z]+://(?:[^/@\s]*@)?([^/\s,|]+)", answer.stdout))
