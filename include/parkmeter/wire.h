@@ -11,6 +11,26 @@
 #include "parkmeter/buckets.h"
 #include "parkmeter/limits.h"
 
+/* Constants of the programs, set before they are loaded: the verifier drops what is off. */
+struct probe_settings {
+	__u8 guard;     /* the kernel has bpf_preempt_disable() */
+	__u8 reasons;   /* park_m is probed: waiting is seen */
+	__u8 threads;   /* the kernel lens is on: execute() tells which goroutine a thread runs */
+	__u8 all_execs; /* report every exec, not only those of watched files */
+	__u8 pad[4];
+};
+
+/*
+ * The window, written by the agent while programs run: `active` last when it opens, first when it
+ * closes.
+ */
+struct probe_window {
+	__u64 opened_ns; /* what was stamped before is unknown to this window */
+	__u64 origin_ns; /* when the session's first window opened: blocks count from here */
+	__u32 active;
+	__u32 pad;
+};
+
 /* A place in the Go runtime where a probe sits; the attach cookie of that probe. */
 enum site_kind {
 	SITE_EXECUTE = 0, /* execute(gp): runnable or waiting -> running */
@@ -52,6 +72,12 @@ enum metric {
 	METRIC_COUNT = 5,
 };
 
+/*
+ * The part of a runtime.g that is copied when it parks: waitreason, sched and stack must lie in it
+ * (they end at byte 185 at most, Go 1.17 to 1.27); a layout that says otherwise is refused.
+ */
+#define GO_G_HEAD_BYTES 256
+
 /* runtime.g, pollDesc ... as this process' Go version lays them out: byte offsets. */
 struct go_layout {
 	__u32 g_goid;
@@ -77,6 +103,8 @@ struct target_config {
 	struct go_layout layout;
 	__u32 flags;     /* enum target_flag */
 	__u32 binary_id; /* the agent's number of the executable */
+	/* waitReasonPreempted of this Go version: preemptPark() stores it behind the site. */
+	__u32 preempt_reason;
 	__u32 pad;
 	/* gopreempt_m, relative to the load address, where goschedImpl does not say why (Go
 	 * <= 1.21); empty when both are 0. */
@@ -96,7 +124,7 @@ struct file_key {
 
 struct hist_key {
 	__u32 tgid;
-	__u16 block;      /* number of the 2 s block since the window opened */
+	__u16 block;      /* number of the 2 s block since the session's first window opened */
 	__u16 metric_sub; /* metric << 12 | sub */
 };
 
@@ -223,6 +251,7 @@ enum counter {
 	COUNTER_SYSCALL = 31,
 	COUNTER_CREATED_FULL = 32,
 	COUNTER_STACK_TRUNCATED = 33, /* deeper than STACK_FRAMES_MAX */
+	COUNTER_SYSCALLS_FULL = 34,
 	COUNTER_COUNT = 40,
 };
 
