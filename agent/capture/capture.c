@@ -110,7 +110,6 @@ static int open_session(struct capture *capture, struct err *err)
 		.processes = true,
 		.all_execs = true,
 		.attach = capture->options->attach,
-		.site_mode = capture->options->site_mode,
 	};
 
 	return probe_open(&options, &capture->session, err);

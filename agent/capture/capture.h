@@ -30,7 +30,7 @@ struct capture_options {
 	char *const *command;          /* NULL-terminated argv, the window's lifetime; NULL none */
 	bool command_output_to_stderr; /* the command's standard output must not mix with ours */
 	enum probe_attach attach;
-	unsigned int site_mode; /* as struct probe_options */
+	bool entry_sites; /* for make bench only: probe function entries, single-stepped ones too */
 	struct context context; /* borrowed; capture copies it */
 	void *user;
 	void (*armed)(void *user, const struct summary *summary);

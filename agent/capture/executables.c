@@ -29,6 +29,26 @@ static void note_missing_sites(struct capture *capture, const struct binary *bin
 	}
 }
 
+/*
+ * Moves the sites to their functions' first instructions, so that the bench can show what the
+ * choice of sites is worth. The call that SITE_NEW sits on stays: at an entry there is no new g
+ * yet.
+ */
+static void move_to_entries(const struct gobin *bin, struct gobin_site sites[SITE_COUNT])
+{
+	struct gobin_func func;
+
+	for (int i = 0; i < SITE_COUNT; i++) {
+		struct gobin_site *site = &sites[i];
+
+		if (!site->usable || i == SITE_NEW ||
+		    gobin_func_find(bin, site->function, &func) < 0)
+			continue;
+		site->file_offset -= site->address - func.entry;
+		site->address = func.entry;
+	}
+}
+
 static int attach(struct capture *capture, struct executable *executable, pid_t pid,
 		  struct err *err)
 {
@@ -42,6 +62,8 @@ static int attach(struct capture *capture, struct executable *executable, pid_t 
 		return err_set(err, -ENOEXEC, "%s",
 			       binary->refused ? binary->refused : "it is no Go program");
 	r = gobin_sites(binary->bin, sites, err);
+	if (r == 0 && capture->options->entry_sites)
+		move_to_entries(binary->bin, sites);
 	if (r == 0)
 		r = gobin_target_config(binary->bin, &executable->config, err);
 	if (r == 0)

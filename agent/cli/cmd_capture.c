@@ -431,6 +431,7 @@ static int run(struct arguments *arguments)
 	struct progress progress = { .terminal = isatty(STDERR_FILENO) == 1 };
 	struct summary *summary = NULL;
 	struct err err = ERR_INIT;
+	const char *sites;
 	int code, r;
 
 	cli_style(stderr, arguments->no_colour, &progress.style);
@@ -445,6 +446,8 @@ static int run(struct arguments *arguments)
 	if (r < 0)
 		return cli_error(&err);
 	arguments->capture.command_output_to_stderr = arguments->json;
+	sites = getenv("PARKMETER_TEST_SITES");
+	arguments->capture.entry_sites = sites && strcmp(sites, "entry") == 0;
 	r = capture_run(&arguments->capture, &summary, &err);
 	if (progress.terminal && progress.shown)
 		fputs("\r\033[K", stderr);
