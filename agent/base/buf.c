@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char empty[1];
+char buf_empty[1];
 
 void buf_init(struct buf *buf)
 {
-	*buf = (struct buf){ .data = empty };
+	*buf = (struct buf)BUF_INIT;
 }
 
 void buf_release(struct buf *buf)

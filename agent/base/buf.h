@@ -17,7 +17,15 @@ struct buf {
 	bool failed;
 };
 
-void buf_init(struct buf *buf);
+extern char buf_empty[1];
+
+/* Every buf starts as this, where it is declared. */
+#define BUF_INIT                  \
+	{                         \
+		.data = buf_empty \
+	}
+
+void buf_init(struct buf *buf);    /* the same for one inside of another object */
 void buf_release(struct buf *buf); /* usable as CLEANUP(buf_release) */
 void buf_clear(struct buf *buf);   /* keeps the memory */
 

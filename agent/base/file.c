@@ -13,13 +13,12 @@ int file_read(int dir_fd, const char *path, size_t max_bytes, char **ret_data, s
 	      struct err *err)
 {
 	CLEANUP(closep) int fd = -1;
-	CLEANUP(buf_release) struct buf buf;
+	CLEANUP(buf_release) struct buf buf = BUF_INIT;
 	char chunk[4096];
 	ssize_t got;
 	size_t size;
 	char *data;
 
-	buf_init(&buf);
 	fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return err_set_errno(err, -errno, "cannot open %s", path);
@@ -87,10 +86,9 @@ static int is_special(const char *path)
 
 int file_write(const char *path, const void *data, size_t size, struct err *err)
 {
-	CLEANUP(buf_release) struct buf temporary;
+	CLEANUP(buf_release) struct buf temporary = BUF_INIT;
 	int r;
 
-	buf_init(&temporary);
 	if (strcmp(path, "-") == 0) {
 		r = file_write_all(STDOUT_FILENO, data, size);
 		return r < 0 ? err_set_errno(err, r, "cannot write standard output") : 0;

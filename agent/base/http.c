@@ -357,10 +357,9 @@ int http_perform(const struct http_request *request, struct http_answer *ret_ans
 		 struct err *err)
 {
 	CLEANUP(transfer_release) struct transfer transfer = { .request = request };
-	CLEANUP(buf_release) struct buf shown;
+	CLEANUP(buf_release) struct buf shown = BUF_INIT;
 	int r;
 
-	buf_init(&shown);
 	buf_init(&transfer.answer.body);
 	r = http_url_redact(request->url, &shown, err);
 	if (r < 0)

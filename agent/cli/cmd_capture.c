@@ -357,10 +357,9 @@ static int write_json(const struct arguments *arguments, const struct summary *s
 static int write_text(const struct arguments *arguments, const struct summary *summary,
 		      struct err *err)
 {
-	CLEANUP(buf_release) struct buf text;
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	struct text_style style;
 
-	buf_init(&text);
 	cli_style(stdout, arguments->no_colour, &style);
 	summary_to_text(summary, &style, &text);
 	if (buf_status(&text) < 0)

@@ -115,9 +115,8 @@ static char *text_copy(const char *text, size_t size)
 /* The string behind a Go quote, as strconv.Quote writes it; only what a flag may contain. */
 static char *unquote(const char *text, size_t size)
 {
-	CLEANUP(buf_release) struct buf buf;
+	CLEANUP(buf_release) struct buf buf = BUF_INIT;
 
-	buf_init(&buf);
 	if (size < 2 || (text[0] != '"' && text[0] != '`'))
 		return text_copy(text, size);
 	for (size_t i = 1; i + 1 < size && buf.size < BUILDINFO_VALUE_MAX; i++) {
@@ -435,9 +434,8 @@ static int read_strings(const struct image *image, uint64_t address, char **ret_
 
 static char *hex(const uint8_t *data, size_t size)
 {
-	CLEANUP(buf_release) struct buf buf;
+	CLEANUP(buf_release) struct buf buf = BUF_INIT;
 
-	buf_init(&buf);
 	for (size_t i = 0; i < size; i++)
 		buf_addf(&buf, "%02x", data[i]);
 	return buf_take(&buf);

@@ -12,10 +12,9 @@
 
 int glob_absolute(const char *pattern, char **ret_pattern)
 {
-	CLEANUP(buf_release) struct buf buf;
+	CLEANUP(buf_release) struct buf buf = BUF_INIT;
 	char directory[PATH_MAX];
 
-	buf_init(&buf);
 	if (pattern[0] != '/') {
 		if (!getcwd(directory, sizeof(directory)))
 			return -errno;

@@ -14,11 +14,10 @@
 
 static void test_empty(void **state)
 {
-	CLEANUP(buf_release) struct buf buf;
+	CLEANUP(buf_release) struct buf buf = BUF_INIT;
 	char *data;
 
 	(void)state;
-	buf_init(&buf);
 	assert_string_equal(buf.data, "");
 	assert_int_equal(buf_status(&buf), 0);
 	buf_clear(&buf);
@@ -32,10 +31,9 @@ static void test_empty(void **state)
 
 static void test_additions(void **state)
 {
-	CLEANUP(buf_release) struct buf buf;
+	CLEANUP(buf_release) struct buf buf = BUF_INIT;
 
 	(void)state;
-	buf_init(&buf);
 	buf_add_str(&buf, "ab");
 	buf_add_char(&buf, 'c');
 	buf_addf(&buf, "%d-%s", 42, "x");
@@ -47,10 +45,9 @@ static void test_additions(void **state)
 /* Each length around the first capacities keeps its bytes and its NUL. */
 static void test_grows(void **state)
 {
-	CLEANUP(buf_release) struct buf buf;
+	CLEANUP(buf_release) struct buf buf = BUF_INIT;
 
 	(void)state;
-	buf_init(&buf);
 	for (size_t i = 0; i < 1000; i++) {
 		if (i % 2)
 			buf_addf(&buf, "%c", (int)('a' + i % 26));
@@ -69,11 +66,10 @@ static void test_grows(void **state)
 
 static void test_take_leaves_it_empty(void **state)
 {
-	CLEANUP(buf_release) struct buf buf;
+	CLEANUP(buf_release) struct buf buf = BUF_INIT;
 	CLEANUP(freep) char *data = NULL;
 
 	(void)state;
-	buf_init(&buf);
 	buf_add_str(&buf, "mine");
 	data = buf_take(&buf);
 	assert_string_equal(data, "mine");
@@ -86,10 +82,9 @@ static void test_take_leaves_it_empty(void **state)
 /* A failure is remembered: nothing is added behind a gap. */
 static void test_failure_sticks(void **state)
 {
-	CLEANUP(buf_release) struct buf buf;
+	CLEANUP(buf_release) struct buf buf = BUF_INIT;
 
 	(void)state;
-	buf_init(&buf);
 	buf_add_str(&buf, "kept");
 	buf_add(&buf, "", SIZE_MAX / 2);
 	assert_int_equal(buf_status(&buf), -ENOMEM);

@@ -57,10 +57,9 @@ static void test_url_redact(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		CLEANUP(buf_release) struct buf buf;
+		CLEANUP(buf_release) struct buf buf = BUF_INIT;
 		struct err err = ERR_INIT;
 
-		buf_init(&buf);
 		assert_int_equal(http_url_redact(cases[i].url, &buf, &err), 0);
 		assert_string_equal(buf.data, cases[i].shown);
 	}
