@@ -407,6 +407,18 @@ int gobin_layout(const struct gobin *bin, struct go_layout *ret_layout, struct e
 		       version, cause.text, LAYOUT_MINOR_MIN, LAYOUT_MINOR_MAX);
 }
 
+/* preemptPark() stores its reason behind the probe site, so the programs must know the number. */
+static uint32_t preempt_reason(const struct gobin *bin)
+{
+	for (unsigned int reason = 0; reason < WAIT_REASONS_MAX; reason++) {
+		const char *name = gobin_wait_reason(bin, reason);
+
+		if (name && !strcmp(name, "preempted"))
+			return reason;
+	}
+	return 0;
+}
+
 int gobin_target_config(const struct gobin *bin, struct target_config *ret_config, struct err *err)
 {
 	struct target_config config = { 0 };
@@ -424,6 +436,7 @@ int gobin_target_config(const struct gobin *bin, struct target_config *ret_confi
 		config.gopreempt_lo = preempt.entry;
 		config.gopreempt_hi = preempt.end;
 	}
+	config.preempt_reason = preempt_reason(bin);
 	*ret_config = config;
 	return 0;
 }
