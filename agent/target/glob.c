@@ -77,7 +77,7 @@ static bool match_resolved(const char *pattern, const char *path)
 	return strncmp(path, resolved, size) == 0 && fnmatch(rest, path + size, FNM_PATHNAME) == 0;
 }
 
-bool glob_match(const char *pattern, const char *path)
+bool glob_matches(const char *pattern, const char *path)
 {
 	CLEANUP(freep) char *absolute = NULL;
 	const char *base;

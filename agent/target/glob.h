@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 /* True when `path` (absolute, symbolic links resolved or not) is meant by the pattern. */
-bool glob_match(const char *pattern, const char *path);
+bool glob_matches(const char *pattern, const char *path);
 
 /*
  * The absolute form: relative to the working directory, "." and empty components dropped, ".."

@@ -17,7 +17,7 @@ bool selector_empty(const struct selector *selector)
 static bool match_glob(const char *const *patterns, size_t count, const char *path)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (glob_match(patterns[i], path))
+		if (glob_matches(patterns[i], path))
 			return true;
 	}
 	return false;

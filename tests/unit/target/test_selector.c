@@ -105,12 +105,12 @@ static void test_links_in_a_pattern_are_followed(void **state)
 	assert_int_equal(symlink("v2[x]", link), 0);
 	snprintf(pattern, sizeof(pattern), "%s/*", link);
 	snprintf(path, sizeof(path), "%s/orders", real);
-	assert_true(glob_match(pattern, path));
+	assert_true(glob_matches(pattern, path));
 	snprintf(path, sizeof(path), "%s/bin/orders", real);
-	assert_false(glob_match(pattern, path));
+	assert_false(glob_matches(pattern, path));
 	snprintf(path, sizeof(path), "%s", real);
-	assert_true(glob_match(link, path));
-	assert_false(glob_match(pattern, directory));
+	assert_true(glob_matches(link, path));
+	assert_false(glob_matches(pattern, directory));
 	unlink(link);
 	rmdir(real);
 	rmdir(directory);
