@@ -20,7 +20,7 @@
 #define MAGIC_ALIGN    16
 #define HEADER_SIZE    32
 #define FRAMING_SIZE   16
-#define NOTE_BYTES_MAX (64 * 1024)
+#define NOTE_BYTES_MAX 65536
 
 static const char magic[] = "\xff Go buildinf:";
 
@@ -210,12 +210,12 @@ static int parse_ldflags(const char *flags, struct buildinfo *info)
 	return 0;
 }
 
-static int keep(char **slot, const char *text, size_t size)
+static int keep(char **ret_slot, const char *text, size_t size)
 {
-	if (*slot || !size)
+	if (*ret_slot || !size)
 		return 0; /* the first one counts */
-	*slot = text_copy(text, size);
-	return *slot ? 0 : -ENOMEM;
+	*ret_slot = text_copy(text, size);
+	return *ret_slot ? 0 : -ENOMEM;
 }
 
 static int parse_setting(const char *text, size_t size, struct buildinfo *info)

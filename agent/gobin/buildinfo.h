@@ -11,9 +11,9 @@
 #include "base/err.h"
 #include "gobin/image.h"
 
-#define BUILDINFO_VERSION_MAX 256               /* bytes of the version string */
-#define BUILDINFO_MODULES_MAX (4 * 1024 * 1024) /* bytes of the module information */
-#define BUILDINFO_VALUE_MAX   4096              /* bytes of one setting that is kept */
+#define BUILDINFO_VERSION_MAX 256     /* bytes of the version string */
+#define BUILDINFO_MODULES_MAX 4194304 /* bytes of the module information */
+#define BUILDINFO_VALUE_MAX   4096    /* bytes of one setting that is kept */
 
 /* Strings are owned; NULL is unknown. */
 struct buildinfo {

@@ -143,7 +143,7 @@ static int read_fields(Dwarf_Die *unit, struct go_layout *ret_layout, struct err
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		const struct field *field = &fields[i];
-		uint32_t offset, base = 0;
+		uint32_t offset = 0, base = 0;
 		int r = field_offset(unit, field->type, field->name, &offset, err);
 
 		if (r == 0 && field->base_type)

@@ -377,12 +377,12 @@ const struct gobin_info *gobin_info(const struct gobin *bin)
 
 const char *gobin_wait_reason(const struct gobin *bin, unsigned int reason)
 {
-	return reason_wait(bin->info.go_minor, reason);
+	return reasons_wait(bin->info.go_minor, reason);
 }
 
 const char *gobin_stw_reason(const struct gobin *bin, unsigned int reason)
 {
-	return reason_stw(bin->info.go_minor, reason);
+	return reasons_stw(bin->info.go_minor, reason);
 }
 
 int gobin_layout(const struct gobin *bin, struct go_layout *ret_layout, struct err *err)

@@ -24,7 +24,7 @@ bool layout_table(unsigned int minor, struct go_layout *ret_layout);
 int layout_dwarf(const struct image *image, struct go_layout *ret_layout, struct err *err);
 
 /* Names by number, static; NULL where the release has none (or is unknown: minor 0). */
-const char *reason_wait(unsigned int minor, unsigned int reason);
-const char *reason_stw(unsigned int minor, unsigned int reason);
+const char *reasons_wait(unsigned int minor, unsigned int reason);
+const char *reasons_stw(unsigned int minor, unsigned int reason);
 
 #endif

@@ -135,7 +135,8 @@ static int find_candidates(const struct image *image, struct candidates *candida
 {
 	int r;
 
-	if (image->module.size && image_segment(image, image->module.address, MODULE_WORDS * 8))
+	if (image->module.size &&
+	    image_segment(image, image->module.address, MODULE_WORDS * sizeof(uint64_t)))
 		candidates->addresses[candidates->count++] = image->module.address;
 	r = image_each_relative(image, candidate_visit, candidates);
 	for (size_t i = 0; i < image->segment_count && r == 0; i++)

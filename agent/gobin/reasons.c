@@ -137,7 +137,7 @@ static const char *const stw[] = {
 	"ResetDebugLog (test)",
 };
 
-const char *reason_wait(unsigned int minor, unsigned int reason)
+const char *reasons_wait(unsigned int minor, unsigned int reason)
 {
 	for (size_t i = 0; i < COUNT(wait_lists); i++) {
 		if (minor < wait_lists[i].first || minor > wait_lists[i].last)
@@ -147,7 +147,7 @@ const char *reason_wait(unsigned int minor, unsigned int reason)
 	return NULL;
 }
 
-const char *reason_stw(unsigned int minor, unsigned int reason)
+const char *reasons_stw(unsigned int minor, unsigned int reason)
 {
 	if (minor < 21 || minor > LAYOUT_MINOR_MAX)
 		return NULL;
