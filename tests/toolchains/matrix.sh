@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Builds the small program probee with every Go toolchain, in the variants that a deployment meets,
 # into ${PARKMETER_CACHE:-~/.cache/parkmeter}/matrix/VERSION-VARIANT, and prints the paths, one a
 # line. What is there and newer than its source is kept.
@@ -15,8 +16,8 @@ build() { # name, CGO_ENABLED, go build's arguments
 	name=$1 cgo=$2
 	shift 2
 	goal=$matrix/$version-$name
-	if [ ! -e "$goal" ] || [ "$here/probee/main.go" -nt "$goal" ] ||
-		[ "$here/probee/cgo.go" -nt "$goal" ]; then
+	if [ -z "$(find "$goal" -newer "$here/probee/main.go" -newer "$here/probee/cgo.go" \
+		2>/dev/null)" ]; then
 		(cd "$source" && CGO_ENABLED=$cgo "$goroot/bin/go" build -o "$goal.tmp" "$@" .) >&2
 		mv "$goal.tmp" "$goal"
 	fi
