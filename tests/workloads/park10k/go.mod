@@ -1,0 +1,3 @@
+module example.com/park10k
+
+go 1.17
