@@ -18,12 +18,30 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "hist/hist.h"
 #include "parkmeter/wire.h"
 
 #define SUMMARY_SCHEMA_MAJOR 1
 #define SUMMARY_SCHEMA_MINOR 0
+
+/*
+ * What grows has a maximum. Of releases, notes, processes and frames an addition beyond it answers
+ * -ENOSPC and changes nothing. Of the rest it is taken in and forgotten, and release->dropped
+ * counts it: a capture that runs for long must not fail over its thousandth detail.
+ */
+#define SUMMARY_RELEASES_MAX  FILES_MAX
+#define SUMMARY_NOTES_MAX     64
+#define RELEASE_PROCESSES_MAX 1024
+#define RELEASE_STACKS_MAX    STACKS_MAX /* different ones: equal ones are merged on the way */
+#define RELEASE_CREATORS_MAX  CREATED_MAX
+#define RELEASE_SYSCALLS_MAX  SYSCALLS_MAX /* (system call, start function) */
+#define RELEASE_BLOCKS_MAX    4096         /* 8 KB each; 2 h of one process */
+#define NAMED_HISTS_MAX       256          /* the next names share one, NAMED_HIST_OTHER */
+#define NAMED_HIST_OTHER      "(other)"
+#define STACK_DEPTH_MAX       128  /* frames: what Go's own traces hold */
+#define CONTEXT_VALUE_MAX     1024 /* bytes of one value from the environment; the rest is cut */
 
 /* The identity of the build under observation; every string may be NULL (unknown), owned. */
 struct context {
@@ -41,11 +59,20 @@ struct context {
 
 void context_release(struct context *context);
 
+/* True for 32 (trace) or 16 (span) lower-case hex digits that are not all zero. NULL: false. */
+bool context_trace_id_valid(const char *trace_id);
+bool context_span_id_valid(const char *span_id);
+
 /*
- * Fills what is still NULL from the environment: PARKMETER_*, Jenkins' variables, TRACEPARENT (only
- * a valid one: W3C, version ff and all-zero ids are refused), OTEL_SERVICE_NAME and
- * OTEL_RESOURCE_ATTRIBUTES (percent-decoded), the host's name; a trace id that is nowhere is made
- * up. `getenv_fn` is getenv() outside of tests. -ENOMEM.
+ * Fills what is still NULL from the environment, each field from the first that says anything:
+ * PARKMETER_{SERVICE,ENV,VERSION,COMMIT,BUILD_ID,PIPELINE,BUILD_URL,NODE,TRACE_ID}, then Jenkins'
+ * variables, then OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES (percent-decoded; one that is
+ * malformed is left out whole). The node is the host's name when nothing names one. The trace id
+ * comes from PARKMETER_TRACE_ID, else from TRACEPARENT together with its span id (only a valid one
+ * by W3C's rules: version ff and all-zero ids are refused), else from TRACE_ID, else it is made up.
+ *
+ * `getenv_fn` is getenv() outside of tests. -ENOMEM; -EINVAL: a trace id that was given on purpose
+ * (already set, or PARKMETER_TRACE_ID) is none. Fields filled before a failure stay filled.
  */
 int context_fill(struct context *context, const char *(*getenv_fn)(const char *name),
 		 struct err *err);
@@ -118,6 +145,14 @@ struct block {
 	uint64_t dispatches;
 };
 
+/* How much did not fit any more. */
+struct dropped {
+	uint64_t stacks;
+	uint64_t creators;
+	uint64_t syscall_users;
+	uint64_t blocks;
+};
+
 struct release {
 	char *version;  /* "v2.3.0", else a short revision or build id */
 	char *revision; /* vcs.revision; NULL unknown */
@@ -132,6 +167,8 @@ struct release {
 	struct named_hists waiting; /* by reason */
 	struct wait_stack *stacks;  /* by total time, largest first, after summary_finish() */
 	size_t stack_count;
+	size_t stack_capacity;
+	bool stacks_full; /* RELEASE_STACKS_MAX different ones: no more are taken */
 	struct creator *creators;
 	size_t creator_count;
 	uint64_t created; /* goroutines */
@@ -148,6 +185,9 @@ struct release {
 
 	struct block *blocks;
 	size_t block_count;
+
+	struct dropped dropped;
+	struct spare *spare; /* private: takes what is dropped */
 };
 
 /* What the measurement cost and what it did not see. */
@@ -183,16 +223,29 @@ struct summary {
 	struct quality quality;
 };
 
+/* An empty summary: command_status is -1, everything else NULL or 0. */
 int summary_new(struct summary **ret_summary, struct err *err);
 void summary_free(struct summary *summary); /* takes NULL */
+DEFINE_FREEP(struct summary *, summary_free)
 
-/* The additions: strings are copied, the results stay valid until the next addition to the same
- * array. -ENOMEM. */
+/*
+ * Replaces an owned string: frees what *field held, copies `text` (NULL: unknown). -ENOMEM leaves
+ * the field as it was. For every `char *` of the structs above.
+ */
+int summary_set_string(char **field, const char *text);
+
+/*
+ * The additions: strings are copied (NULL is ""), the results stay valid until the next addition to
+ * the same array. -ENOMEM; -ENOSPC where the maximum says so.
+ */
 int summary_add_release(struct summary *summary, const char *version, struct release **ret_release);
+/* A sentence that is there already is not added twice. */
 int summary_add_note(struct summary *summary, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 int release_add_process(struct release *release, pid_t pid, struct process **ret_process);
+/* Always a new one; equal ones (reason, frames, system) are merged later. */
 int release_add_stack(struct release *release, const char *reason, struct wait_stack **ret_stack);
+/* Does not touch release->created, which summary_finish() raises to the sum of the creators. */
 int release_add_creator(struct release *release, const char *creator, const char *start,
 			uint64_t count);
 int release_add_syscall_user(struct release *release, const char *syscall, const char *start,
@@ -201,25 +254,39 @@ int stack_add_frame(struct wait_stack *stack, const char *function, const char *
 		    uint32_t line);
 /* The block of (index, pid), made when it is not there yet. */
 int release_block(struct release *release, uint32_t index, pid_t pid, struct block **ret_block);
-/* The histogram of that name, made when it is not there yet. */
+/* The histogram of that name, made when it is not there yet; NAMED_HIST_OTHER's when there are
+ * NAMED_HISTS_MAX names already. */
 int named_hists_get(struct named_hists *hists, const char *name, struct named_hist **ret_hist);
 
-/* Sorts every list (largest total time first) and merges equal stacks; call once all is in. */
+/*
+ * Merges equal stacks, creators and users of system calls, and sorts every list: largest total time
+ * first (of a stack: ended waits and those that last), creators by count, processes by start,
+ * blocks by (index, pid). Call once all is in; calling it again changes nothing.
+ */
 void summary_finish(struct summary *summary);
 
-/* The JSON form, a new reference; NULL when memory ran out. The schema: SCHEMA.md. */
+/*
+ * The JSON form, a new reference; NULL when memory ran out. The schema: SCHEMA.md. Integers beyond
+ * 2^63 - 1 stop there, bytes that are no UTF-8 become U+FFFD.
+ */
 json_t *summary_to_json(const struct summary *summary);
 
-/* The JSON Schema document that summary_to_json() keeps to; static storage. */
+/* The JSON Schema (draft 2020-12) that summary_to_json() keeps to, in one line; static storage. */
 const char *summary_schema(void);
 
-/* What a person sees: tables and histograms. */
+/* How it is shown. */
 struct text_style {
 	bool colour;
 	bool unicode;
 	unsigned int columns; /* width of the terminal, 80 when it is none */
 };
 
+/*
+ * What a person sees, to be called after summary_finish(): of one release its tables, histogram and
+ * stacks; of several the oldest beside the newest, what changed most first; one sentence that says
+ * it all as the last lines. Names from outside are shown without control characters, so that no
+ * process can write to the terminal through its name. The buf's status tells a lack of memory.
+ */
 void summary_to_text(const struct summary *summary, const struct text_style *style,
 		     struct buf *buf);
 
