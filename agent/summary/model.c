@@ -57,7 +57,7 @@ static char *copy_string(const char *text)
 	return strdup(text ? text : "");
 }
 
-int summary_set_string(char **field, const char *text)
+int summary_set_string(char **ret_field, const char *text)
 {
 	char *copy = NULL;
 
@@ -66,8 +66,8 @@ int summary_set_string(char **field, const char *text)
 		if (!copy)
 			return -ENOMEM;
 	}
-	free(*field);
-	*field = copy;
+	free(*ret_field);
+	*ret_field = copy;
 	return 0;
 }
 

@@ -229,10 +229,10 @@ void summary_free(struct summary *summary); /* takes NULL */
 DEFINE_FREEP(struct summary *, summary_free)
 
 /*
- * Replaces an owned string: frees what *field held, copies `text` (NULL: unknown). -ENOMEM leaves
- * the field as it was. For every `char *` of the structs above.
+ * Replaces an owned string: frees what *ret_field held, copies `text` (NULL: unknown). -ENOMEM
+ * leaves the field as it was. For every `char *` of the structs above.
  */
-int summary_set_string(char **field, const char *text);
+int summary_set_string(char **ret_field, const char *text);
 
 /*
  * The additions: strings are copied (NULL is ""), the results stay valid until the next addition to
