@@ -86,6 +86,14 @@ int gobin_symbolize(const struct gobin *bin, uint64_t address, struct gobin_func
 		    const char **ret_file, uint32_t *ret_line);
 
 /*
+ * Addresses of the runtime's variables by their full names ("runtime.allgs"), from .symtab; 0 for
+ * one that is not there. -ENOTSUP: the binary is stripped; -EBADMSG: its symbol table is damaged.
+ * One pass over the table: for set-up only.
+ */
+int gobin_variables_find(const struct gobin *bin, const char *const names[], size_t count,
+			 uint64_t ret_addresses[], struct err *err);
+
+/*
  * Struct offsets from DWARF, else from the table by exact Go version. -ENOTSUP with the reason when
  * neither knows this version.
  */
