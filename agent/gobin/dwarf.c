@@ -160,17 +160,19 @@ static int read_fields(Dwarf_Die *unit, struct go_layout *ret_layout, struct err
 	return 0;
 }
 
+/* The runtime's assembly has a unit of that name, too, without types. */
 static int find_runtime(Dwarf *dwarf, Dwarf_Die *ret_unit, struct err *err)
 {
 	Dwarf_CU *cu = NULL;
-	Dwarf_Die unit;
+	Dwarf_Die unit, unused;
 	int r;
 
 	while ((r = dwarf_get_units(dwarf, cu, &cu, NULL, NULL, &unit, NULL)) == 0) {
 		const char *name = dwarf_tag(&unit) == DW_TAG_compile_unit ? dwarf_diename(&unit)
 									   : NULL;
 
-		if (name && strcmp(name, "runtime") == 0) {
+		if (name && strcmp(name, "runtime") == 0 &&
+		    find_child(&unit, DW_TAG_structure_type, "runtime.g", &unused)) {
 			*ret_unit = unit;
 			return 0;
 		}
