@@ -88,7 +88,7 @@ static void test_read_of_unknown_size(void **state)
 
 	(void)state;
 	assert_int_equal(file_read(AT_FDCWD, "/proc/self/stat", 4096, &data, NULL, &err), 0);
-	assert_int_equal(atoi(data), getpid());
+	assert_int_equal(strtol(data, NULL, 10), getpid());
 }
 
 static void test_read_refuses(void **state)
