@@ -332,6 +332,10 @@ static int load(int dir_fd, const char *path, struct gobin **ret_bin, struct err
 	r = image_open(dir_fd, path, &bin->image, err);
 	if (r < 0)
 		return r;
+	/* Most processes of a machine are not Go's: their files are not searched. */
+	if (bin->image.foreign)
+		return err_set(err, -ENOEXEC,
+			       "it is not a Go program: it has none of the sections of one");
 	r = read_build(bin, err);
 	if (r < 0)
 		return r;
