@@ -93,7 +93,7 @@ static int find_places(const struct target *target, struct places *ret_places, s
 							"runtime.extraMLength",
 							"runtime.extraMCount" };
 	const struct gobin *bin = target->binary->bin;
-	uint64_t addresses[PLACE_COUNT], extra;
+	uint64_t addresses[PLACE_COUNT] = { 0 }, extra;
 	unsigned int minor;
 	struct go_layout layout;
 	int r;
