@@ -186,7 +186,7 @@ static bool leave_out(const struct table *table, struct layout *layout)
 /* Drops columns until the shortest form fits, and shortens only as much as is needed then. */
 static void fit(const struct table *table, unsigned int columns, struct layout *layout)
 {
-	struct layout shortest;
+	struct layout shortest = { 0 };
 
 	measure(table, layout);
 	for (;;) {
@@ -258,7 +258,7 @@ static void end_line(struct buf *buf)
 
 void table_render(const struct table *table, const struct text_style *style, struct buf *buf)
 {
-	struct layout layout;
+	struct layout layout = { 0 };
 	size_t rows = table->count / table->column_count;
 
 	fit(table, style->columns, &layout);
