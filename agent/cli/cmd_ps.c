@@ -434,8 +434,8 @@ static void print_hints(const struct arguments *arguments, size_t count, size_t 
 {
 	if (unreadable)
 		fprintf(stderr,
-			"parkmeter: %zu process%s could not be read; run it as "
-			"root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH\n",
+			"parkmeter: %zu process%s could not be read; that takes CAP_SYS_PTRACE and "
+			"CAP_DAC_READ_SEARCH, which root has unless a container drops them\n",
 			unreadable, unreadable == 1 ? "" : "es");
 	if (count)
 		return;

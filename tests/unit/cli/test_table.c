@@ -73,6 +73,29 @@ static void test_then_columns_are_left_out(void **state)
 							       " 42  orders\n");
 }
 
+static void test_empty_columns_go_first(void **state)
+{
+	struct text_style style = { .columns = 27 };
+	struct table table;
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf);
+	table_init(&table, columns, 4);
+	for (int row = 0; row < 2; row++) {
+		table_add(&table, "42", SIZE_MAX, TABLE_PLAIN);
+		table_add(&table, "a-service", SIZE_MAX, TABLE_STRONG);
+		table_add(&table, row ? "01234567" : NULL, SIZE_MAX, TABLE_PLAIN);
+		table_add(&table, NULL, SIZE_MAX, TABLE_BAD);
+	}
+	table_render(&table, &style, &buf);
+	assert_string_equal(buf.data, "PID  SERVICE    REVISION\n"
+				      " 42  a-service  -\n"
+				      " 42  a-service  01234567\n");
+	table_release(&table);
+	buf_release(&buf);
+}
+
 static void test_unknown_is_a_dash(void **state)
 {
 	(void)state;
@@ -126,6 +149,7 @@ int main(void)
 		cmocka_unit_test(test_columns_are_as_wide_as_needed),
 		cmocka_unit_test(test_long_ones_are_shortened_first),
 		cmocka_unit_test(test_then_columns_are_left_out),
+		cmocka_unit_test(test_empty_columns_go_first),
 		cmocka_unit_test(test_unknown_is_a_dash),
 		cmocka_unit_test(test_colours_only_where_wanted),
 		cmocka_unit_test(test_foreign_text_cannot_steer_the_terminal),
