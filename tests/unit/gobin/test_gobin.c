@@ -248,6 +248,8 @@ static void test_unknown_release_is_not_probed(void **state)
 		assert_non_null(strstr(err.text, versions[i] ? versions[i] : "unknown"));
 		assert_int_equal(gobin_sites(bin, sites, &err), -ENOTSUP);
 		assert_int_equal(gobin_target_config(bin, &config, &err), -ENOTSUP);
+		if (!versions[i])
+			assert_non_null(strstr(err.text, "version is not known"));
 		gobin_free(bin);
 	}
 }
