@@ -17,6 +17,8 @@
 #error "libcurl >= 7.85 is needed (CURLOPT_PROTOCOLS_STR)"
 #endif
 
+#define URL_SHOWN_MAX 200 /* bytes; a sentence must have room for the remedy */
+
 DEFINE_FREEP(CURL *, curl_easy_cleanup)
 DEFINE_FREEP(CURLU *, curl_url_cleanup)
 DEFINE_FREEP(char *, curl_free)
@@ -94,7 +96,7 @@ int http_url_redact(const char *url, struct buf *buf, struct err *err)
 		curl_url_set(parts, hidden[i], NULL, 0);
 	if (curl_url_get(parts, CURLUPART_URL, &shown, 0) != CURLUE_OK)
 		return err_set(err, -ENOMEM, "out of memory");
-	buf_add_str(buf, shown);
+	buf_addf(buf, "%.*s%s", URL_SHOWN_MAX, shown, strlen(shown) > URL_SHOWN_MAX ? "..." : "");
 	return buf_status(buf);
 }
 
@@ -266,25 +268,29 @@ static CURLcode perform_without_sigpipe(CURL *curl)
 	return code;
 }
 
-static int refused_or_unreachable(const struct transfer *transfer, struct err *err)
-{
-	long os_errno = 0;
-
-	curl_easy_getinfo(transfer->curl, CURLINFO_OS_ERRNO, &os_errno);
-	if (os_errno == 0 || os_errno == ECONNREFUSED)
-		return err_set(err, -ECONNREFUSED,
-			       "nothing listens at %s (connection refused); start the server or "
-			       "correct the address",
-			       transfer->shown_url);
-	return err_set(err, -EHOSTUNREACH, "cannot reach %s: %s; check the address and the network",
-		       transfer->shown_url, strerror((int)os_errno));
-}
-
 static int broke_off(const struct transfer *transfer, const char *cause, struct err *err)
 {
 	return err_set(err, -ECONNRESET,
 		       "the answer of %s broke off (%s); look at the server's log",
 		       transfer->shown_url, cause);
+}
+
+static int refused_or_unreachable(const struct transfer *transfer, struct err *err)
+{
+	long os_errno = 0;
+
+	curl_easy_getinfo(transfer->curl, CURLINFO_OS_ERRNO, &os_errno);
+	if (os_errno == ECONNRESET)
+		return broke_off(transfer, strerror(ECONNRESET), err);
+	/* libcurl does not always know: 0 where each of several addresses failed in its own way. */
+	if (os_errno == 0 || os_errno == ECONNREFUSED)
+		return err_set(err, -ECONNREFUSED,
+			       "nothing listens at %s (%s); start the server or correct the "
+			       "address",
+			       transfer->shown_url,
+			       os_errno ? "connection refused" : "no connection");
+	return err_set(err, -EHOSTUNREACH, "cannot reach %s: %s; check the address and the network",
+		       transfer->shown_url, strerror((int)os_errno));
 }
 
 /* What libcurl could not do, as -errno and a sentence. Its own text goes in only where it speaks of
@@ -339,7 +345,7 @@ static int perform(struct transfer *transfer, struct err *err)
 
 	if (transfer->too_large)
 		return err_set(err, -EMSGSIZE,
-			       "the answer of %s is larger than the %d KiB that are read of one; "
+			       "the answer of %s is larger than the %u KiB that are read of one; "
 			       "check that it is the right server",
 			       transfer->shown_url, HTTP_ANSWER_MAX / 1024);
 	if (buf_status(&transfer->answer.body) < 0)

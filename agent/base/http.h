@@ -13,8 +13,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define HTTP_ANSWER_MAX      (4 * 1024 * 1024)
-#define HTTP_HEADERS_MAX     (64 * 1024) /* bytes of an answer's header lines */
+#define HTTP_ANSWER_MAX      (4U << 20)
+#define HTTP_HEADERS_MAX     (64U << 10) /* bytes of an answer's header lines */
 #define HTTP_TIMEOUT_MS      10000       /* where a request names none */
 #define HTTP_REQUEST_HEADERS 32
 
@@ -49,8 +49,8 @@ int http_perform(const struct http_request *request, struct http_answer *ret_ans
 		 struct err *err);
 
 /*
- * Adds the URL without user, password, query and fragment to `buf`: what a sentence may show.
- * -EINVAL when it is no http or https URL; the sentence then does not repeat it.
+ * Adds the URL without user, password, query and fragment to `buf`: what a sentence may show. Cut
+ * at 200 bytes. -EINVAL when it is no http or https URL; the sentence then does not repeat it.
  */
 int http_url_redact(const char *url, struct buf *buf, struct err *err);
 

@@ -117,6 +117,8 @@ static void serve(struct fake_server *server, int fd)
 	if (reply->slam_shut) {
 		const struct linger reset = { .l_onoff = 1 };
 
+		/* Earlier, and the client might not even see itself connected. */
+		wait_readable(server, fd);
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 		return;
 	}

@@ -16,7 +16,7 @@ struct fake_reply {
 	const char *text;
 	const char *endlessly; /* said behind `text`, again and again until the client goes */
 	bool silent;           /* says nothing, and waits for the client to go */
-	bool slam_shut;        /* closes without having read the request */
+	bool slam_shut;        /* resets the connection once a request comes */
 };
 
 struct fake_server;

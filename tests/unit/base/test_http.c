@@ -65,6 +65,19 @@ static void test_url_redact(void **state)
 	}
 }
 
+static void test_long_url_is_cut(void **state)
+{
+	CLEANUP(buf_release) struct buf buf = BUF_INIT;
+	char url[1000] = "http://host/";
+	struct err err = ERR_INIT;
+
+	(void)state;
+	memset(url + 12, 'x', sizeof(url) - 13);
+	assert_int_equal(http_url_redact(url, &buf, &err), 0);
+	assert_int_equal(buf.size, 203);
+	assert_string_equal(buf.data + 195, "xxxxx...");
+}
+
 static void test_url_refused(void **state)
 {
 	static const char *const urls[] = {
@@ -327,6 +340,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_url_redact),
+		cmocka_unit_test(test_long_url_is_cut),
 		cmocka_unit_test(test_url_refused),
 		cmocka_unit_test(test_sends_what_it_is_told),
 		cmocka_unit_test(test_sends_no_more),
