@@ -1,3 +1,0 @@
-module example.com/census
-
-go 1.15
