@@ -14,7 +14,7 @@
 
 static int run(const char *script)
 {
-	char *const argv[] = { "sh", "-c", (char *)script, NULL };
+	char *const argv[] = { (char *)"sh", (char *)"-c", (char *)script, NULL };
 	struct command_run command = { .pidfd = -1 };
 	struct err err = ERR_INIT;
 
@@ -40,7 +40,7 @@ static void test_signal_is_128_and_its_number(void **state)
 
 static void test_end_is_seen_by_poll(void **state)
 {
-	char *const argv[] = { "sh", "-c", "exit 7", NULL };
+	char *const argv[] = { (char *)"sh", (char *)"-c", (char *)"exit 7", NULL };
 	struct command_run command = { .pidfd = -1 };
 	struct pollfd ready = { .events = POLLIN };
 	struct err err = ERR_INIT;
@@ -56,7 +56,7 @@ static void test_end_is_seen_by_poll(void **state)
 
 static void test_what_cannot_be_started_is_named(void **state)
 {
-	char *const argv[] = { "/nonexistent/deploy.sh", NULL };
+	char *const argv[] = { (char *)"/nonexistent/deploy.sh", NULL };
 	struct command_run command = { .pidfd = -1 };
 	struct err err = ERR_INIT;
 
