@@ -101,6 +101,13 @@ static int name_service(struct capture *capture)
 	return 0;
 }
 
+static bool only_pids(const struct selector *selector)
+{
+	return selector->pid_count && !selector->exe_count && !selector->exec_count &&
+	       !selector->cgroup_count && !selector->container_count && !selector->pod_count &&
+	       !selector->service_count;
+}
+
 static int open_session(struct capture *capture, struct err *err)
 {
 	const struct probe_options options = {
@@ -129,6 +136,7 @@ static int arm(struct capture *capture, struct err *err)
 	r = symbol_cache_new(&capture->symbols, err);
 	if (r < 0)
 		return r;
+	capture->only_pids = only_pids(&capture->options->selector);
 	capture->members = calloc(MEMBERS_MAX, sizeof(*capture->members));
 	if (!capture->members)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -164,15 +172,22 @@ static int read_events(struct capture *capture, struct err *err)
 	return probe_read_events(capture->session, &visitor, err);
 }
 
+static void signals_of_loop(sigset_t *ret_signals)
+{
+	sigemptyset(ret_signals);
+	sigaddset(ret_signals, SIGINT);
+	sigaddset(ret_signals, SIGTERM);
+	sigaddset(ret_signals, EXECUTABLE_SIGNAL);
+}
+
+/* From here on signals wait for the loop, those that arming brings included. */
 static int loop_open(struct loop *loop, struct err *err)
 {
 	const struct itimerspec tick = { .it_interval.tv_nsec = TICK_NS,
 					 .it_value.tv_nsec = TICK_NS };
 	sigset_t signals;
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
+	signals_of_loop(&signals);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	loop->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -182,16 +197,17 @@ static int loop_open(struct loop *loop, struct err *err)
 	return 0;
 }
 
+/* Once the leases are gone, or their signal would end us. */
 static void loop_close(struct loop *loop)
 {
+	struct signalfd_siginfo info;
 	sigset_t signals;
 
+	while (loop->signal_fd >= 0 && read(loop->signal_fd, &info, sizeof(info)) > 0)
+		;
 	closep(&loop->signal_fd);
 	closep(&loop->timer_fd);
-	command_finish(&loop->command);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
+	signals_of_loop(&signals);
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 }
 
@@ -230,11 +246,15 @@ static int on_tick(struct capture *capture, struct loop *loop, struct err *err)
  * Without a command a signal closes the window. With one it is passed on, and the window stays open
  * until the command has ended; the second signal does not ask any more.
  */
-static void on_signal(struct loop *loop)
+static void on_signal(struct capture *capture, struct loop *loop)
 {
 	struct signalfd_siginfo info;
 
 	while (read(loop->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if ((int)info.ssi_signo == EXECUTABLE_SIGNAL) {
+			executables_on_change(capture, info.ssi_fd);
+			continue;
+		}
 		loop->signals++;
 		if (!loop->command.pid)
 			loop->done = true;
@@ -283,6 +303,8 @@ static int loop_run(struct capture *capture, struct loop *loop, struct err *err)
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), poll_timeout_ms(capture, loop)) < 0 &&
 		    errno != EINTR)
 			return err_set_errno(err, -errno, "cannot wait for events");
+		if (fds[1].revents)
+			on_signal(capture, loop);
 		/* Files before execs: what was put there is attached before it is looked at. */
 		if (fds[4].revents)
 			r = roster_read_watch(capture, err);
@@ -290,46 +312,41 @@ static int loop_run(struct capture *capture, struct loop *loop, struct err *err)
 			r = read_events(capture, err);
 		if (r == 0 && fds[2].revents)
 			r = on_tick(capture, loop, err);
-		if (fds[1].revents)
-			on_signal(loop);
 	}
 	return r;
 }
 
 /* Opens the window, starts the command, and returns when the window is over. */
-static int measure(struct capture *capture, struct err *err)
+static int measure(struct capture *capture, struct loop *loop, struct err *err)
 {
 	const struct capture_options *options = capture->options;
-	struct loop loop = { .signal_fd = -1, .timer_fd = -1, .command.pidfd = -1 };
 	struct summary *summary = capture->summary;
 	int r;
 
-	r = loop_open(&loop, err);
-	if (r == 0)
-		r = read_events(capture, err);
+	r = read_events(capture, err);
 	if (r == 0)
 		r = probe_activate(capture->session, &summary->opened_ns, err);
 	if (r == 0) {
 		capture->open = true;
-		loop.opened_ns = summary->opened_ns;
-		loop.progress_at_ns = loop.opened_ns + options->progress_ns;
+		loop->opened_ns = summary->opened_ns;
+		loop->progress_at_ns = loop->opened_ns + options->progress_ns;
 		summary->opened_wall_ns = clock_wall_ns();
 		roster_read_cpu(capture, true);
 		if (options->armed)
 			options->armed(options->user, summary);
 		if (options->command)
 			r = command_start(options->command, options->command_output_to_stderr,
-					  &loop.command, err);
+					  &loop->command, err);
 	}
 	if (r == 0)
-		r = loop_run(capture, &loop, err);
+		r = loop_run(capture, loop, err);
 	if (capture->open) {
 		roster_read_cpu(capture, false);
 		probe_deactivate(capture->session, &summary->closed_ns);
 	}
-	loop_close(&loop);
+	command_finish(&loop->command);
 	if (options->command)
-		summary->command_status = loop.command.status;
+		summary->command_status = loop->command.status;
 	return r;
 }
 
@@ -373,18 +390,22 @@ static void capture_release(struct capture *capture)
 int capture_run(const struct capture_options *options, struct summary **ret_summary,
 		struct err *err)
 {
+	struct loop loop = { .signal_fd = -1, .timer_fd = -1, .command.pidfd = -1 };
 	struct capture capture = { .options = options };
 	int r;
 
-	r = summary_new(&capture.summary, err);
+	r = loop_open(&loop, err);
+	if (r == 0)
+		r = summary_new(&capture.summary, err);
 	if (r == 0)
 		r = arm(&capture, err);
 	if (r == 0)
-		r = measure(&capture, err);
+		r = measure(&capture, &loop, err);
 	if (r == 0)
 		r = conclude(&capture, err);
 	if (r == 0)
 		*ret_summary = TAKE_PTR(capture.summary);
 	capture_release(&capture);
+	loop_close(&loop);
 	return r;
 }

@@ -13,10 +13,14 @@
 #ifndef PARKMETER_CAPTURE_PRIVATE_H
 #define PARKMETER_CAPTURE_PRIVATE_H
 
+#include <signal.h>
+
 #include "capture/capture.h"
 
 #define MEMBERS_MAX     4096 /* processes in one capture, ended ones included */
 #define EXECUTABLES_MAX FILES_MAX
+/* Tells that somebody wants to write to a guarded executable; si_fd says which. */
+#define EXECUTABLE_SIGNAL SIGRTMIN
 
 /* A process of this capture. Its place in the summary is by index: the arrays there move. */
 struct member {
@@ -37,6 +41,8 @@ struct executable {
 	const struct binary *binary; /* borrowed */
 	bool usable;                 /* the probes are attached */
 	bool inode_wide;             /* for every process that runs it, not for single pids */
+	bool guarded;                /* a lease keeps writers out while they are */
+	bool stale; /* the file was overwritten: what it holds now is another executable */
 	struct target_config config;
 	char *refused; /* owned; why not, when !usable */
 };
@@ -54,8 +60,9 @@ struct capture {
 	size_t member_count;
 	struct executable executables[EXECUTABLES_MAX];
 	size_t executable_count;
-	bool open;    /* the window */
-	bool crowded; /* MEMBERS_MAX or EXECUTABLES_MAX was reached, and said */
+	bool open;      /* the window */
+	bool only_pids; /* nothing but --pid was given: probes trap in those processes alone */
+	bool crowded;   /* MEMBERS_MAX or EXECUTABLES_MAX was reached, and said */
 	uint64_t dispatches;
 	uint32_t last_block;
 	struct hist last_hist; /* runnable times of block last_block, for the progress line */
@@ -88,12 +95,15 @@ void roster_release(struct capture *capture);
 /* ---- executables.c ---- */
 
 /*
- * The executable with its probes attached: for `pid`, or with 0 for every process of the file.
- * A refusal is kept with its reason. NULL when EXECUTABLES_MAX is reached.
+ * The executable with its probes attached: to the file where more than single pids are meant and it
+ * can be guarded, else to `pid` (0: not yet). A refusal is kept with its reason. NULL when
+ * EXECUTABLES_MAX is reached.
  */
 struct executable *executable_get(struct capture *capture, const struct binary *binary, pid_t pid);
 /* Lets the kernel side enrol the processes that exec this file. */
 void executable_watch(struct capture *capture, const struct binary *binary);
+/* Somebody is about to write to the file behind that descriptor: takes the probes out. */
+void executables_on_change(struct capture *capture, int fd);
 const struct executable *executable_of_key(const struct capture *capture,
 					   const struct file_key *key);
 
@@ -112,6 +122,8 @@ int text_copy(char **field, const char *value);
 int collect_blocks(struct capture *capture, struct err *err);
 /* Takes in what is known once the window is closed. */
 int collect_totals(struct capture *capture, struct err *err);
+/* Resolves the functions of an executable that were seen so far: its file is about to change. */
+void collect_names(struct capture *capture, const struct binary *binary);
 void collect_stw(struct capture *capture, const struct event_stw *event);
 int collect_quality(struct capture *capture, struct err *err);
 

@@ -313,6 +313,68 @@ int collect_totals(struct capture *capture, struct err *err)
 	return finish(&collector, r, err);
 }
 
+/* ---- names, while the file can still tell them ---- */
+
+struct naming {
+	struct capture *capture;
+	const struct binary *binary;
+};
+
+/* The member, when it ran the executable that is about to change. */
+static const struct member *named_member(const struct naming *naming, uint32_t tgid)
+{
+	const struct member *member = roster_find(naming->capture, (pid_t)tgid);
+
+	return member && member->binary == naming->binary ? member : NULL;
+}
+
+static void name_wait(void *user, const struct wait_key *key, const struct wait_value *value,
+		      const struct stack_value *stack)
+{
+	const struct naming *naming = user;
+	const struct member *member = named_member(naming, key->tgid);
+
+	(void)value;
+	for (size_t i = 0; member && stack && i < STACK_FRAMES_MAX && stack->pcs[i]; i++)
+		symbol_of_return(naming->capture->symbols, member, stack->pcs[i]);
+}
+
+static void name_created(void *user, const struct created_key *key, uint64_t count)
+{
+	const struct naming *naming = user;
+	const struct member *member = named_member(naming, key->tgid);
+
+	(void)count;
+	if (!member)
+		return;
+	symbol_of_return(naming->capture->symbols, member, key->creator_pc);
+	symbol_of_entry(naming->capture->symbols, member, key->start_pc);
+}
+
+static void name_syscall(void *user, const struct syscall_key *key, const struct wait_value *value)
+{
+	const struct naming *naming = user;
+	const struct member *member = named_member(naming, key->tgid);
+
+	(void)value;
+	if (member && key->start_pc)
+		symbol_of_entry(naming->capture->symbols, member, key->start_pc);
+}
+
+void collect_names(struct capture *capture, const struct binary *binary)
+{
+	struct naming naming = { .capture = capture, .binary = binary };
+	const struct probe_visitor visitor = {
+		.user = &naming,
+		.wait = name_wait,
+		.created = name_created,
+		.syscall = name_syscall,
+	};
+
+	/* What cannot be named stays an address; the capture goes on. */
+	(void)probe_drain_totals(capture->session, &visitor, NULL);
+}
+
 /*
  * Why the world was stopped. Go >= 1.21 says it; before, the function that called for it tells the
  * two stops of a GC cycle (Go 1.19, runtime/mgc.go: gcStart and gcMarkDone) from the others.

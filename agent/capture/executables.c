@@ -5,6 +5,7 @@
  * measured from its first instruction.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@
 static struct executable *find(struct capture *capture, const struct binary *binary)
 {
 	for (size_t i = 0; i < capture->executable_count; i++) {
-		if (capture->executables[i].binary == binary)
+		if (capture->executables[i].binary == binary && !capture->executables[i].stale)
 			return &capture->executables[i];
 	}
 	return NULL;
@@ -72,10 +73,43 @@ static int attach(struct capture *capture, struct executable *executable, pid_t 
 		return r;
 	if (!executable->usable)
 		note_missing_sites(capture, binary, sites);
+	executable->config.binary_id = binary->id;
 	executable->config.flags |= TARGET_PROBED;
 	executable->usable = true;
 	executable->inode_wide = pid == 0;
 	return 0;
+}
+
+/*
+ * Probes on a file are offsets into it. Who overwrites the file in place would get breakpoints for
+ * the old code into the new program, so the agent holds a read lease (fcntl(2)): the kernel makes a
+ * writer wait until the probes are out, and gives way by itself when the agent is gone. Without a
+ * lease nothing is attached to the file as such, only to its processes.
+ */
+static int guard(const struct binary *binary)
+{
+	if (binary->fd < 0)
+		return -EBADF;
+	if (fcntl(binary->fd, F_SETSIG, EXECUTABLE_SIGNAL) < 0 ||
+	    fcntl(binary->fd, F_SETLEASE, F_RDLCK) < 0)
+		return -errno;
+	return 0;
+}
+
+static void try_guard(struct capture *capture, struct executable *executable)
+{
+	int r;
+
+	if (capture->only_pids || !executable->binary->bin)
+		return;
+	r = guard(executable->binary);
+	executable->guarded = r == 0;
+	if (r < 0)
+		summary_add_note(
+			capture->summary,
+			"%s is measured from shortly after its start, not before: the file cannot "
+			"be guarded against being overwritten (%s)",
+			executable->binary->path, strerror(-r));
 }
 
 static struct executable *add(struct capture *capture, const struct binary *binary)
@@ -92,7 +126,26 @@ static struct executable *add(struct capture *capture, const struct binary *bina
 	}
 	executable = &capture->executables[capture->executable_count++];
 	executable->binary = binary;
+	executable->config.binary_id = binary->id;
+	try_guard(capture, executable);
 	return executable;
+}
+
+/* The same file beneath overlayfs (containers of one image) has its probes already. */
+static bool share(struct capture *capture, struct executable *executable)
+{
+	for (size_t i = 0; i < capture->executable_count; i++) {
+		const struct executable *other = &capture->executables[i];
+
+		if (!executable->binary->same_as || !other->inode_wide ||
+		    other->binary->id != executable->binary->same_as)
+			continue;
+		executable->config = other->config;
+		executable->config.binary_id = executable->binary->id;
+		executable->usable = executable->inode_wide = true;
+		return true;
+	}
+	return false;
 }
 
 struct executable *executable_get(struct capture *capture, const struct binary *binary, pid_t pid)
@@ -104,11 +157,16 @@ struct executable *executable_get(struct capture *capture, const struct binary *
 		executable = add(capture, binary);
 	if (!executable || executable->inode_wide || executable->refused)
 		return executable;
+	if (executable->guarded)
+		pid = 0;
+	else if (!pid && binary->bin)
+		return executable;
+	if (pid == 0 && share(capture, executable))
+		return executable;
 	if (attach(capture, executable, pid, &err) < 0) {
 		executable->usable = false;
 		executable->refused = strdup(err.text);
 	}
-	executable->config.binary_id = binary->id;
 	return executable;
 }
 
@@ -117,21 +175,39 @@ void executable_watch(struct capture *capture, const struct binary *binary)
 	struct executable *executable = executable_get(capture, binary, 0);
 	struct err err = ERR_INIT;
 
-	if (!executable || (!executable->usable && !capture->options->lens_kernel))
+	if (!executable || !executable->guarded ||
+	    (!executable->usable && !capture->options->lens_kernel))
 		return;
 	if (probe_watch_file(capture->session, &binary->key, &executable->config, &err) < 0)
 		summary_add_note(capture->summary, "%s is watched from its exec only: %s",
 				 binary->path, err.text);
 }
 
+void executables_on_change(struct capture *capture, int fd)
+{
+	for (size_t i = 0; i < capture->executable_count; i++) {
+		struct executable *executable = &capture->executables[i];
+		const struct binary *binary = executable->binary;
+
+		if (!executable->guarded || binary->fd != fd)
+			continue;
+		probe_detach_binary(capture->session, binary->id, &binary->key);
+		executable->guarded = executable->inode_wide = executable->usable = false;
+		executable->stale = true;
+		collect_names(capture, binary);
+		fcntl(fd, F_SETLEASE, F_UNLCK);
+	}
+}
+
 const struct executable *executable_of_key(const struct capture *capture,
 					   const struct file_key *key)
 {
 	for (size_t i = 0; i < capture->executable_count; i++) {
-		const struct binary *binary = capture->executables[i].binary;
+		const struct executable *executable = &capture->executables[i];
 
-		if (binary->key.inode == key->inode && binary->key.dev == key->dev)
-			return &capture->executables[i];
+		if (!executable->stale && executable->binary->key.inode == key->inode &&
+		    executable->binary->key.dev == key->dev)
+			return executable;
 	}
 	return NULL;
 }

@@ -115,20 +115,11 @@ static uint64_t cpu_time_ns(pid_t pid)
 	return (user + system) * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
-/* True when only these very processes are meant: their probes need not trap in others. */
-static bool only_pids(const struct selector *selector)
-{
-	return selector->pid_count && !selector->exe_count && !selector->exec_count &&
-	       !selector->cgroup_count && !selector->container_count && !selector->pod_count &&
-	       !selector->service_count;
-}
-
 /* Watches a process that runs already; `exec_ns` is its exec's time, 0 when that was long ago. */
 static int join(struct capture *capture, struct target *target, uint64_t exec_ns, struct err *err)
 {
 	const struct binary *binary = target->binary;
-	struct executable *executable = executable_get(
-		capture, binary, only_pids(&capture->options->selector) ? target->pid : 0);
+	struct executable *executable = executable_get(capture, binary, target->pid);
 	struct target_config config = { 0 };
 	struct member *member;
 	struct process *process;
@@ -395,7 +386,7 @@ size_t roster_alive(const struct capture *capture)
 
 bool roster_expects(const struct capture *capture)
 {
-	return !only_pids(&capture->options->selector);
+	return !capture->only_pids;
 }
 
 void roster_release(struct capture *capture)

@@ -217,6 +217,7 @@ int probe_attach_binary(struct probe_session *session, uint32_t binary_id, int f
 			       binary_id);
 
 	load_messages_capture();
+	binary.id = binary_id;
 	binary.device = file.st_dev;
 	binary.inode = file.st_ino;
 	r = binary_attach(session, &binary, err);
@@ -224,6 +225,18 @@ int probe_attach_binary(struct probe_session *session, uint32_t binary_id, int f
 		return r;
 	session->binaries[session->binary_count++] = binary;
 	return 0;
+}
+
+void probe_detach_binary(struct probe_session *session, uint32_t binary_id,
+			 const struct file_key *key)
+{
+	bpf_map__delete_elem(session->skel->maps.watched_files, key, sizeof(*key), 0);
+	for (size_t i = session->binary_count; i-- > 0;) {
+		if (session->binaries[i].id != binary_id)
+			continue;
+		binary_detach(&session->binaries[i]);
+		session->binaries[i] = session->binaries[--session->binary_count];
+	}
 }
 
 int attach_tracepoints(struct probe_session *session, struct err *err)

@@ -63,6 +63,13 @@ int probe_attach_binary(struct probe_session *session, uint32_t binary_id, int f
 			const struct gobin_site sites[SITE_COUNT], struct err *err);
 
 /*
+ * Takes all probes out of an executable and no longer watches its file: to be called before the
+ * file changes, because the kernel would write breakpoints meant for the old code into the new.
+ */
+void probe_detach_binary(struct probe_session *session, uint32_t binary_id,
+			 const struct file_key *key);
+
+/*
  * Watches an executable: a process that execs it is watched from its first instruction, by the
  * kernel side itself. `config` as gobin_target_config() filled it, binary_id set.
  */
@@ -117,8 +124,8 @@ int probe_read_events(struct probe_session *session, const struct probe_visitor 
 int probe_drain_blocks(struct probe_session *session, const struct probe_visitor *visitor,
 		       struct err *err);
 
-/* Hands out the totals: waits with stacks, goroutines that still wait, created, system calls. To be
- * called once, after probe_deactivate(). */
+/* Hands out the totals: waits with stacks, goroutines that still wait, created, system calls. They
+ * are final after probe_deactivate(); nothing is removed. */
 int probe_drain_totals(struct probe_session *session, const struct probe_visitor *visitor,
 		       struct err *err);
 

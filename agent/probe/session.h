@@ -15,6 +15,7 @@
 
 /* The probes in one executable. */
 struct probe_binary {
+	uint32_t id;
 	dev_t device;
 	ino_t inode;
 	pid_t pid;                         /* 0: every process that runs it */
