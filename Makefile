@@ -194,7 +194,7 @@ format: ## clang-format every source
 
 .PHONY: analyze
 analyze: $(skeleton) $(syscall_names) ## gcc -fanalyzer over the agent
-	$(Q)tests/lint/analyze.sh $(agent_src) agent/main.c
+	$(Q)tests/lint/analyze.py $(agent_src) agent/main.c
 
 .PHONY: install
 install: $(out)/parkmeter ## into $(DESTDIR)$(PREFIX)

@@ -59,7 +59,9 @@ static __always_inline void wait_record(const struct hit *hit, const struct goro
 	total_add(&waits, &key, ns, COUNTER_WAITS_FULL);
 }
 
-/* `g` becomes runnable. */
+/*
+ * `g` becomes runnable: from the handler's end on, because what the handler takes is nobody's wait.
+ */
 static __always_inline void make_runnable(const struct hit *hit, __u64 g, __u8 cause)
 {
 	struct goroutine_key key = { .g = g, .tgid = hit->tgid };
@@ -69,7 +71,6 @@ static __always_inline void make_runnable(const struct hit *hit, __u64 g, __u8 c
 	value = bpf_map_lookup_elem(&goroutines, &key);
 	if (!value) {
 		struct goroutine_value first = {
-			.since_ns = hit->now,
 			.start_pc = read_field(g, hit->config->layout.g_startpc),
 			.state = GOROUTINE_RUNNABLE,
 			.cause = cause,
@@ -77,6 +78,7 @@ static __always_inline void make_runnable(const struct hit *hit, __u64 g, __u8 c
 
 		if (settings.reasons && ends_wait)
 			count(COUNTER_UNMATCHED_WAKE);
+		first.since_ns = bpf_ktime_get_ns();
 		goroutine_add(&key, &first);
 		return;
 	}
@@ -90,9 +92,9 @@ static __always_inline void make_runnable(const struct hit *hit, __u64 g, __u8 c
 	} else if (settings.reasons && ends_wait) {
 		count(COUNTER_UNMATCHED_WAKE);
 	}
-	value->since_ns = hit->now;
 	value->state = GOROUTINE_RUNNABLE;
 	value->cause = cause;
+	value->since_ns = bpf_ktime_get_ns();
 }
 
 /* With the kernel lens: system calls of this thread are this goroutine's from now on. */
@@ -200,39 +202,42 @@ static __always_inline void on_netpoll(struct pt_regs *regs)
 	}
 }
 
+static __always_inline void created_record(const struct hit *hit, __u64 g, __u64 start_pc)
+{
+	struct created_key key = { .start_pc = start_pc, .tgid = hit->tgid };
+	__u64 one = 1, *total;
+	long error = 0;
+
+	key.creator_pc = read_field(g, hit->config->layout.g_gopc);
+	total = bpf_map_lookup_elem(&created, &key);
+	if (!total) {
+		error = bpf_map_update_elem(&created, &key, &one, BPF_NOEXIST);
+		if (!error)
+			return;
+		total = bpf_map_lookup_elem(&created, &key); /* another CPU was faster */
+	}
+	if (total)
+		__sync_fetch_and_add(total, 1);
+	else
+		count(refusal(error, COUNTER_CREATED_FULL));
+}
+
 /* newproc.func1 calls runqput(pp, newg): the g may be a reused one, so everything is overwritten.
  */
 static __always_inline void on_new(struct pt_regs *regs)
 {
 	struct goroutine_value value = { .state = GOROUTINE_RUNNABLE, .cause = WAKE_NEW };
 	struct goroutine_key key = {};
-	struct created_key created_by = {};
-	__u64 one = 1, *total;
 	struct hit hit;
-	long error = 0;
 
 	if (!hit_begin(&hit, SITE_NEW))
 		return;
 	key.g = GO_ARG1(regs);
 	key.tgid = hit.tgid;
-	value.since_ns = hit.now;
 	value.start_pc = read_field(key.g, hit.config->layout.g_startpc);
+	created_record(&hit, key.g, value.start_pc);
+	value.since_ns = bpf_ktime_get_ns();
 	goroutine_add(&key, &value);
-
-	created_by.creator_pc = read_field(key.g, hit.config->layout.g_gopc);
-	created_by.start_pc = value.start_pc;
-	created_by.tgid = hit.tgid;
-	total = bpf_map_lookup_elem(&created, &created_by);
-	if (!total) {
-		error = bpf_map_update_elem(&created, &created_by, &one, BPF_NOEXIST);
-		if (!error)
-			return;
-		total = bpf_map_lookup_elem(&created, &created_by);
-	}
-	if (total)
-		__sync_fetch_and_add(total, 1);
-	else
-		count(refusal(error, COUNTER_CREATED_FULL));
 }
 
 static __always_inline void on_gosched(struct pt_regs *regs)

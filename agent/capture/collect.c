@@ -445,6 +445,7 @@ static void set_losses(struct quality *quality, const uint64_t counters[COUNTER_
 	quality->waits_full = counters[COUNTER_WAITS_FULL];
 	quality->threads_full = counters[COUNTER_THREADS_FULL];
 	quality->created_full = counters[COUNTER_CREATED_FULL];
+	quality->syscalls_full = counters[COUNTER_SYSCALLS_FULL];
 	quality->events_dropped = counters[COUNTER_EVENT_DROPPED];
 	quality->busy = counters[COUNTER_BUSY];
 	quality->stack_unreadable = counters[COUNTER_STACK_UNREADABLE];

@@ -8,8 +8,6 @@
 
 #include "capture/capture_private.h"
 
-extern char **environ;
-
 static int spawn(char *const *argv, bool output_to_stderr, pid_t *ret_pid)
 {
 	posix_spawn_file_actions_t actions;

@@ -302,15 +302,15 @@ static int parse(int argc, char **argv, struct arguments *arguments, struct err 
 
 static void on_armed(void *user, const struct summary *summary)
 {
-	struct progress *progress = user;
+	const char *service = summary->context.service;
 	size_t processes = 0;
 
-	(void)progress;
+	(void)user;
 	for (size_t i = 0; i < summary->release_count; i++)
 		processes += summary->releases[i].process_count;
-	fprintf(stderr, "capturing %s (%zu process%s now, %s); ^C ends it\n",
-		summary->context.service ? summary->context.service : "", processes,
-		processes == 1 ? "" : "es", summary->attach ? summary->attach : "kernel only");
+	fprintf(stderr, "capturing%s%s: %zu process%s now, %s; ^C ends it\n", service ? " " : "",
+		service ? service : "", processes, processes == 1 ? "" : "es",
+		summary->attach ? summary->attach : "kernel only");
 }
 
 static void on_progress(void *user, const struct capture_progress *now)
@@ -336,21 +336,30 @@ static void on_progress(void *user, const struct capture_progress *now)
 	progress->shown = true;
 }
 
+static int add_text(const char *text, size_t size, void *buf)
+{
+	buf_add(buf, text, size);
+	return 0;
+}
+
 static int write_json(const struct arguments *arguments, const struct summary *summary,
 		      struct err *err)
 {
 	json_t *json = summary_to_json(summary);
-	char *text = json ? json_dumps(json, JSON_INDENT(1) | JSON_PRESERVE_ORDER) : NULL;
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	int r = 0;
 
+	if (json &&
+	    json_dump_callback(json, add_text, &text, JSON_COMPACT | JSON_PRESERVE_ORDER) < 0)
+		text.failed = true;
+	buf_add_char(&text, '\n');
+	if (!json || buf_status(&text) < 0)
+		r = err_set(err, -ENOMEM, "out of memory while writing the summary");
 	json_decref(json);
-	if (!text)
-		return err_set(err, -ENOMEM, "out of memory while writing the summary");
-	if (arguments->output)
-		r = file_write(arguments->output, text, strlen(text), err);
+	if (r == 0 && arguments->output)
+		r = file_write(arguments->output, text.data, text.size, err);
 	if (r == 0 && arguments->json)
-		puts(text);
-	free(text);
+		fwrite(text.data, 1, text.size, stdout);
 	return r;
 }
 

@@ -277,10 +277,9 @@ static int print_table(const struct row *rows, size_t count, const struct argume
 		       struct err *err)
 {
 	CLEANUP(table_release) struct table table = { 0 };
-	CLEANUP(buf_release) struct buf buf;
+	CLEANUP(buf_release) struct buf buf = BUF_INIT;
 	struct text_style style;
 
-	buf_init(&buf);
 	cli_style(stdout, arguments->no_colour, &style);
 	if (arguments->wide)
 		style.columns = UINT_MAX;
@@ -303,10 +302,9 @@ static int print_table(const struct row *rows, size_t count, const struct argume
 /* null for NULL; what is no UTF-8 is made printable. */
 static json_t *json_text(const char *text)
 {
-	CLEANUP(buf_release) struct buf buf;
+	CLEANUP(buf_release) struct buf buf = BUF_INIT;
 	json_t *value;
 
-	buf_init(&buf);
 	if (!text)
 		return json_null();
 	value = json_string(text);
@@ -436,8 +434,8 @@ static void print_hints(const struct arguments *arguments, size_t count, size_t 
 {
 	if (unreadable)
 		fprintf(stderr,
-			"parkmeter: %zu process%s could not be read; run it as "
-			"root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH\n",
+			"parkmeter: %zu process%s could not be read; that takes CAP_SYS_PTRACE and "
+			"CAP_DAC_READ_SEARCH, which root has unless a container drops them\n",
 			unreadable, unreadable == 1 ? "" : "es");
 	if (count)
 		return;

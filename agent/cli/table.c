@@ -183,12 +183,27 @@ static bool leave_out(const struct table *table, struct layout *layout)
 	return drop;
 }
 
+/* Leaves out the columns that could be left out and say nothing at all. */
+static void leave_out_empty(const struct table *table, struct layout *layout)
+{
+	for (size_t i = 0; i < table->column_count; i++) {
+		bool empty = table->columns[i].drop;
+
+		for (size_t at = i; empty && at < table->count; at += table->column_count)
+			empty = strcmp(table->cells[at].text, "-") == 0;
+		if (empty)
+			layout->widths[i] = 0;
+	}
+}
+
 /* Drops columns until the shortest form fits, and shortens only as much as is needed then. */
 static void fit(const struct table *table, unsigned int columns, struct layout *layout)
 {
-	struct layout shortest;
+	struct layout shortest = { 0 };
 
 	measure(table, layout);
+	if (total(table, layout) > columns)
+		leave_out_empty(table, layout);
 	for (;;) {
 		shortest = *layout;
 		while (total(table, &shortest) > columns && shorten(table, &shortest))
@@ -258,7 +273,7 @@ static void end_line(struct buf *buf)
 
 void table_render(const struct table *table, const struct text_style *style, struct buf *buf)
 {
-	struct layout layout;
+	struct layout layout = { 0 };
 	size_t rows = table->count / table->column_count;
 
 	fit(table, style->columns, &layout);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A table that fits the terminal: columns are as wide as their widest cell, the long ones are
- * shortened, then the least important ones left out. Text comes from processes that nobody vouches
- * for: control characters never reach the terminal.
+ * A table that fits the terminal: columns are as wide as their widest cell; when they do not fit,
+ * empty ones go, long ones are shortened, and then the least important ones left out. Text comes
+ * from processes that nobody vouches for: control characters never reach the terminal.
  */
 #ifndef PARKMETER_CLI_TABLE_H
 #define PARKMETER_CLI_TABLE_H

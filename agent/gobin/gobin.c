@@ -332,6 +332,10 @@ static int load(int dir_fd, const char *path, struct gobin **ret_bin, struct err
 	r = image_open(dir_fd, path, &bin->image, err);
 	if (r < 0)
 		return r;
+	/* Most processes of a machine are not Go's: their files are not searched. */
+	if (bin->image.foreign)
+		return err_set(err, -ENOEXEC,
+			       "it is not a Go program: it has none of the sections of one");
 	r = read_build(bin, err);
 	if (r < 0)
 		return r;
@@ -419,11 +423,24 @@ static uint32_t preempt_reason(const struct gobin *bin)
 	return 0;
 }
 
+int gobin_probe_layout(const struct gobin *bin, struct go_layout *ret_layout, struct err *err)
+{
+	if (!bin->release.minor)
+		return err_set(err, -ENOTSUP,
+			       "its Go version is not known, and with it what its runtime's "
+			       "functions take; build it without removing the build information");
+	if (bin->release.minor < LAYOUT_MINOR_MIN)
+		return err_set(err, -ENOTSUP,
+			       "%s passes arguments on the stack; probes need Go 1.%d or newer",
+			       bin->info.go_version, LAYOUT_MINOR_MIN);
+	return gobin_layout(bin, ret_layout, err);
+}
+
 int gobin_target_config(const struct gobin *bin, struct target_config *ret_config, struct err *err)
 {
 	struct target_config config = { 0 };
 	struct gobin_func preempt;
-	int r = gobin_layout(bin, &config.layout, err);
+	int r = gobin_probe_layout(bin, &config.layout, err);
 
 	if (r < 0)
 		return r;

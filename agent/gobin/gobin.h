@@ -49,7 +49,7 @@ struct gobin_info {
 struct gobin_func {
 	const char *name; /* borrowed from the gobin */
 	uint64_t entry;   /* address of the first instruction */
-	uint64_t end;     /* address behind the last */
+	uint64_t end;     /* where the next function begins, padding included */
 };
 
 /* One probe site. */
@@ -74,13 +74,16 @@ DEFINE_FREEP(struct gobin *, gobin_free)
 
 const struct gobin_info *gobin_info(const struct gobin *bin);
 
-/* The function of that full name ("runtime.execute"). -ENOENT. Scans the pclntab: for set-up only.
+/*
+ * The function of that full name ("runtime.execute"), not its ABI wrapper. -ENOENT. Scans the
+ * pclntab, a few ms: for set-up only.
  */
 int gobin_func_find(const struct gobin *bin, const char *name, struct gobin_func *ret_func);
 
 /*
  * The function that holds `address`, with the line of that instruction; inlined calls are not
- * expanded. ret_file and ret_line may be NULL. Strings are borrowed from the gobin. -ENOENT.
+ * expanded. ret_file and ret_line may be NULL; unknown is NULL and 0. Strings are borrowed from the
+ * gobin, which keeps at most 65536 of them. -ENOENT, -ENOSPC, -EBADMSG.
  */
 int gobin_symbolize(const struct gobin *bin, uint64_t address, struct gobin_func *ret_func,
 		    const char **ret_file, uint32_t *ret_line);
@@ -94,7 +97,9 @@ int gobin_variables_find(const struct gobin *bin, const char *const names[], siz
 			 uint64_t ret_addresses[], struct err *err);
 
 /*
- * Struct offsets from DWARF, else from the table by exact Go version. -ENOTSUP with the reason when
+ * Struct offsets from the table of verified Go releases, else from DWARF; real toolchains prove
+ * that both say the same, and reading DWARF may take longer than a started program takes to be
+ * ready. polldesc_rg and polldesc_wg are 0 where they are not known. -ENOTSUP with the reason when
  * neither knows this version.
  */
 int gobin_layout(const struct gobin *bin, struct go_layout *ret_layout, struct err *err);

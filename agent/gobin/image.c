@@ -228,10 +228,17 @@ static bool has_suffix(const char *name, const char *suffix)
 	return name_size >= suffix_size && strcmp(name + name_size - suffix_size, suffix) == 0;
 }
 
+static bool is_go_section(const char *name)
+{
+	return strncmp(name, ".go.", 4) == 0 || strcmp(name, ".note.go.buildid") == 0 ||
+	       has_suffix(name, ".gopclntab");
+}
+
 /* Damaged section headers are as good as none: everything has a way without them. */
 static void read_sections(struct image *image, Elf *elf)
 {
 	Elf_Scn *section = NULL;
+	bool named = false, go = false;
 	size_t names;
 
 	if (elf_getshdrstrndx(elf, &names) < 0)
@@ -246,6 +253,8 @@ static void read_sections(struct image *image, Elf *elf)
 		name = elf_strptr(elf, names, header.sh_name);
 		if (!name || header.sh_type == SHT_NOBITS || header.sh_type == SHT_NULL)
 			continue;
+		named = true;
+		go |= is_go_section(name);
 		range = (struct image_range){ .address = header.sh_addr,
 					      .offset = header.sh_offset,
 					      .size = header.sh_size };
@@ -263,6 +272,7 @@ static void read_sections(struct image *image, Elf *elf)
 		if (strcmp(name, ".go.module") == 0)
 			image->module = range;
 	}
+	image->foreign = named && !go;
 }
 
 static int read_header(struct image *image, Elf *elf, struct err *err)

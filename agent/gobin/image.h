@@ -48,6 +48,7 @@ struct image {
 	bool pie;
 	bool has_symtab;
 	bool has_dwarf;
+	bool foreign; /* it names its sections, and none of them is one of Go's */
 	struct image_segment segments[IMAGE_SEGMENTS_MAX];
 	size_t segment_count;
 	struct image_range notes[IMAGE_NOTES_MAX];

@@ -24,6 +24,9 @@ struct gobin {
 	struct gobin_cache *cache;
 };
 
+/* As gobin_layout(), for probing: the version must be known and pass arguments in registers. */
+int gobin_probe_layout(const struct gobin *bin, struct go_layout *ret_layout, struct err *err);
+
 /* True when the code of `wrapper` calls `wrapped`. */
 bool gobin_wraps(const struct gobin *bin, const struct gobin_func *wrapper, uint64_t wrapped);
 

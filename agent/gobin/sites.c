@@ -131,11 +131,7 @@ int gobin_sites(const struct gobin *bin, struct gobin_site sites[SITE_COUNT], st
 	int r;
 
 	memset(sites, 0, SITE_COUNT * sizeof(sites[0]));
-	if (bin->release.minor && bin->release.minor < LAYOUT_MINOR_MIN)
-		return err_set(err, -ENOTSUP,
-			       "%s passes arguments on the stack; probes need Go 1.%d or newer",
-			       bin->info.go_version, LAYOUT_MINOR_MIN);
-	r = gobin_layout(bin, &layout, err);
+	r = gobin_probe_layout(bin, &layout, err);
 	if (r < 0)
 		return r;
 	for (unsigned int kind = 0; kind < SITE_COUNT; kind++) {

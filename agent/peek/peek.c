@@ -67,6 +67,7 @@ static int read_failed(const struct target *target, int code, struct err *err)
 static int read_memory(const struct target *target, uint64_t address, void *data, size_t size)
 {
 	struct iovec local = { data, size };
+	/* an address of the other process: NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	struct iovec remote = { (void *)(uintptr_t)address, size };
 	ssize_t got = process_vm_readv(target->pid, &local, 1, &remote, 1, 0);
 
@@ -93,7 +94,7 @@ static int find_places(const struct target *target, struct places *ret_places, s
 							"runtime.extraMLength",
 							"runtime.extraMCount" };
 	const struct gobin *bin = target->binary->bin;
-	uint64_t addresses[PLACE_COUNT], extra;
+	uint64_t addresses[PLACE_COUNT] = { 0 }, extra;
 	unsigned int minor;
 	struct go_layout layout;
 	int r;
@@ -161,6 +162,7 @@ static int count_batch(const struct target *target, const struct places *places,
 	for (size_t i = 0; i < count; i++) {
 		if (!pointers[i] || pointers[i] % POINTER_SIZE)
 			return -EBADMSG;
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 		remote[i].iov_base = (void *)(uintptr_t)(pointers[i] + places->atomicstatus);
 		remote[i].iov_len = sizeof(statuses[0]);
 	}

@@ -100,6 +100,6 @@ void probe_support_read(struct probe_support *ret_support)
 	snprintf(support.libbpf, sizeof(support.libbpf), "%u.%u", libbpf_major_version(),
 		 libbpf_minor_version());
 	if (read_small("/proc/sys/kernel/perf_event_paranoid", text))
-		support.perf_event_paranoid = atoi(text);
+		support.perf_event_paranoid = (int)strtol(text, NULL, 10);
 	*ret_support = support;
 }

@@ -17,6 +17,14 @@ static inline uint64_t sum_saturated(uint64_t a, uint64_t b)
 	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
+/* The cast of what does not fit is undefined. NaN and what is negative is 0. */
+static inline uint64_t whole_number(double value)
+{
+	if (!(value > 0))
+		return 0;
+	return value >= 0x1p64 ? UINT64_MAX : (uint64_t)value;
+}
+
 /* All time spent waiting there, that of goroutines which wait still included. */
 static inline uint64_t stack_total_ns(const struct wait_stack *stack)
 {

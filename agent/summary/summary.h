@@ -195,7 +195,8 @@ struct quality {
 	uint64_t hits[SITE_COUNT];
 	uint64_t foreign_hits;
 	uint64_t unmatched_execute, unmatched_wake, direct;
-	uint64_t hist_full, goroutines_full, stacks_full, waits_full, threads_full, created_full;
+	uint64_t hist_full, goroutines_full, stacks_full, waits_full, threads_full, created_full,
+		syscalls_full;
 	uint64_t events_dropped, busy, missed; /* missed: programs that did not run (recursion) */
 	uint64_t stack_unreadable, stack_truncated, field_unreadable;
 	uint64_t sched_switches, sched_wakeups, syscalls;

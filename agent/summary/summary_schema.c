@@ -266,7 +266,8 @@ static const char schema[] = TEXT_OF(
 						"busy", "field_unreadable", "hist_full",
 						"goroutines_full", "waits_full", "stacks_full",
 						"stack_unreadable", "stack_truncated",
-						"threads_full", "created_full", "events_dropped"],
+						"threads_full", "created_full", "syscalls_full",
+						"events_dropped"],
 					"additionalProperties": { "$ref": "#/$defs/count" }
 				},
 				"notes": { "type": "array", "items": { "type": "string" } }

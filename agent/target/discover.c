@@ -62,7 +62,7 @@ static int find_pids(const struct selector *selector, struct binaries *binaries,
 		if (r < 0)
 			return r;
 		if (!target_is_go(target))
-			return err_set(err, -ENOEXEC, "process %d (%s) is no Go program: %s",
+			return err_set(err, -ENOEXEC, "cannot observe process %d (%s): %s",
 				       (int)target->pid, target->exe, target->binary->refused);
 		r = list_add(list, &target, err);
 		if (r < 0)

@@ -86,7 +86,7 @@ bool glob_matches(const char *pattern, const char *path)
 		base = strrchr(path, '/');
 		return fnmatch(pattern, base ? base + 1 : path, 0) == 0;
 	}
-	if (glob_absolute(pattern, &absolute) < 0)
+	if (glob_absolute(pattern, &absolute) < 0 || !absolute)
 		return false;
 	return fnmatch(absolute, path, FNM_PATHNAME) == 0 || match_resolved(absolute, path);
 }

@@ -106,6 +106,7 @@ struct linux_binprm {
 	struct file *file;
 };
 
+/* lint: names, relocations need the type as the kernel has it, without a tag */
 typedef struct {
 	int counter;
 } atomic_t;

@@ -33,11 +33,10 @@ struct probe_window {
 
 /* A place in the Go runtime where a probe sits; the attach cookie of that probe. */
 enum site_kind {
-	SITE_EXECUTE = 0, /* execute(gp): runnable or waiting -> running */
-	SITE_READY = 1,   /* ready(gp): waiting -> runnable */
-	SITE_NETPOLL =
-		2,    /* netpollready(list, pd, mode): waiting -> runnable, up to two goroutines */
-	SITE_NEW = 3, /* newproc.func1, the call of runqput(pp, newg): new -> runnable */
+	SITE_EXECUTE = 0,      /* execute(gp): runnable or waiting -> running */
+	SITE_READY = 1,        /* ready(gp): waiting -> runnable */
+	SITE_NETPOLL = 2,      /* netpollready(list, pd, mode): up to two waiting -> runnable */
+	SITE_NEW = 3,          /* newproc.func1, the call of runqput(pp, newg): new -> runnable */
 	SITE_GOSCHED = 4,      /* goschedImpl(gp): running -> runnable, yield or preemption */
 	SITE_GOYIELD = 5,      /* goyield_m(gp): running -> runnable */
 	SITE_SYSCALL_EXIT = 6, /* exitsyscall0 / exitsyscallNoP(gp): syscall -> runnable */
@@ -225,7 +224,7 @@ struct event_fork {
 struct event_stw {
 	struct event_header header; /* time_ns: when the stop was requested */
 	__u64 duration_ns;
-	__u64 caller_pc; /* return address of stopTheWorldWithSema, for Go <= 1.20 */
+	__u64 caller_pc; /* in who called for it, for Go <= 1.20; else 0 */
 	__u32 reason;    /* enum stwReason of Go >= 1.21, else 0 */
 	__u32 pad;
 };

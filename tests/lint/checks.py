@@ -328,7 +328,7 @@ def check_banned(paths, problems):
 # ---- traces ----
 
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
-MACHINE_PATH = re.compile(r"""(^|[^\w.%})\]*$/-])/(work|root)(/|\b(?!-))""")
+MACHINE_PATH = re.compile(r"""(^|[^\w.%})\]*$/-])/(work|root)/[\w.]""")
 
 
 def registry_hosts():

@@ -12,7 +12,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 export PYTHONDONTWRITEBYTECODE=1
 : "${PROJECT_CFLAGS:=-std=gnu17 -D_GNU_SOURCE -Iagent -Iinclude -Ibuild/gen}"
-: "${PROJECT_BPF_CFLAGS:=-target bpf -Ibpf -Iinclude}"
+: "${PROJECT_BPF_CFLAGS:=-target bpf -D__TARGET_ARCH_x86 -Ibpf -Iinclude}"
 export PROJECT_CFLAGS PROJECT_BPF_CFLAGS
 
 # Every file of the project that exists, one a line.

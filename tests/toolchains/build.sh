@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Builds one of tests/workloads with one Go toolchain and prints the path of the binary.
 #
 #   tests/toolchains/build.sh VERSION WORKLOAD [go build flags...]
@@ -8,7 +9,7 @@
 # build/workloads/VERSION/WORKLOAD[-FLAGS]/ and built again when a source is newer.
 set -eu
 
-[ $# -ge 2 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '3,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 top=$(cd "$(dirname "$0")/../.." && pwd)
 version=$1 workload=$2
 shift 2

@@ -37,6 +37,9 @@ for version in "$@"; do
 	build pie 0 -buildmode=pie
 	build pie-stripped 0 -buildmode=pie -ldflags '-s -w'
 	build cgo 1
+	build cgo-pie 1 -buildmode=pie
 	build cgo-pie-stripped 1 -buildmode=pie -ldflags '-s -w'
+	build cgo-relr 1 -buildmode=pie -ldflags '-extldflags=-Wl,-z,pack-relative-relocs'
+	build debug 0 -gcflags 'all=-N -l'
 	rm -rf "$source"
 done

@@ -28,7 +28,8 @@ class Answers:
                 name = None
             else:
                 lines.append(line)
-        self.codes = {m[1]: int(m[2]) for m in re.finditer(r"^STEP (\S+) (\d+)", self.console, re.M)}
+        steps = re.findall(r"^STEP (\S+) (\d+)", self.console, re.M)
+        self.codes = {name: int(code) for name, code in steps}
 
     @staticmethod
     def read(folder, name):
@@ -123,13 +124,14 @@ def capture(judge, answers):
     multi = answers.kernel() >= (6, 6)
     said = answers.out("doctor") + answers.err("doctor")
     judge.check("doctor finds captures possible", answers.codes.get("doctor") == 0, said)
-    for step, attach in (("capture", "uprobe_multi" if multi else "perf"), ("perf", "perf")):
+    attach = {"capture": "uprobe_multi" if multi else "perf", "perf": "perf", "kernel": None}
+    for step, kind in attach.items():
         summary = summary_of(judge, answers, step)
-        if summary:
-            judge_goroutines(judge, step, summary, attach)
-    for step in ("capture", "kernel"):
-        summary = step in answers.codes and summary_of(Judge(), answers, step)
-        if judge.check(f"{step} has the kernel lens", summary):
+        if not summary:
+            continue
+        if kind:
+            judge_goroutines(judge, step, summary, kind)
+        if step != "perf":
             judge_kernel(judge, step, summary)
     judge.check("ps lists the service", '"waits"' in answers.out("ps"), answers.err("ps"))
 

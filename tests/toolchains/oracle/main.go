@@ -139,8 +139,7 @@ func funcs(path string) {
 	check(err)
 	// The start of Go's text: C code may stand before it in the section.
 	text := file.Section(".text").Addr
-	symbols, err := file.Symbols()
-	check(err)
+	symbols, _ := file.Symbols() // none: stripped
 	for _, symbol := range symbols {
 		if symbol.Name == "runtime.text" {
 			text = symbol.Value
@@ -150,6 +149,9 @@ func funcs(path string) {
 	check(err)
 	for _, f := range table.Funcs {
 		file, line, _ := table.PCToLine(f.Entry)
+		if file == "" {
+			file, line = "?", 0
+		}
 		fmt.Printf("%x %x %s %s:%d\n", f.Entry, f.End, f.Name, file, line)
 	}
 }

@@ -45,7 +45,7 @@ struct goelf {
 
 static inline void goelf_put(struct goelf *file, uint64_t offset, const void *data, size_t size)
 {
-	if (offset + size <= GOELF_SIZE)
+	if (offset <= GOELF_SIZE && size <= GOELF_SIZE - offset)
 		memcpy(file->bytes + offset, data, size);
 }
 

@@ -248,6 +248,8 @@ static void test_unknown_release_is_not_probed(void **state)
 		assert_non_null(strstr(err.text, versions[i] ? versions[i] : "unknown"));
 		assert_int_equal(gobin_sites(bin, sites, &err), -ENOTSUP);
 		assert_int_equal(gobin_target_config(bin, &config, &err), -ENOTSUP);
+		if (!versions[i])
+			assert_non_null(strstr(err.text, "version is not known"));
 		gobin_free(bin);
 	}
 }
@@ -264,6 +266,17 @@ static void test_refuses_what_is_no_go_program(void **state)
 	refuse(&file, sizeof(file), -EBADMSG, "go1.22.1");
 	memset(file.bytes + GOELF_DATA, 0, GOELF_HEADERS - GOELF_DATA);
 	refuse(&file, sizeof(file), -ENOEXEC, "not a Go program");
+}
+
+/* Other programs are told by their sections alone, without a search through the file. */
+static void test_refuses_foreign_sections(void **state)
+{
+	struct goelf file;
+
+	(void)state;
+	goelf_make(&file, &(struct goelf_spec){ .version = "go1.22.1" });
+	memcpy(file.bytes + GOELF_HEADERS, "\0.xxpclntab\0.xx.buildinfo", 26);
+	refuse(&file, sizeof(file), -ENOEXEC, "none of the sections");
 }
 
 static void test_refuses_other_machines(void **state)
@@ -434,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_target_config),
 		cmocka_unit_test(test_unknown_release_is_not_probed),
 		cmocka_unit_test(test_refuses_what_is_no_go_program),
+		cmocka_unit_test(test_refuses_foreign_sections),
 		cmocka_unit_test(test_refuses_other_machines),
 		cmocka_unit_test(test_arm64_loads_without_sites),
 		cmocka_unit_test(test_refuses_old_go),

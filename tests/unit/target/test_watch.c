@@ -42,7 +42,7 @@ static int set_up(void **state)
 
 	if (!fixture)
 		return -1;
-	strcpy(fixture->root, "/tmp/parkmeter-watch-XXXXXX");
+	snprintf(fixture->root, sizeof(fixture->root), "/tmp/parkmeter-watch-XXXXXX");
 	*state = fixture;
 	return mkdtemp(fixture->root) ? 0 : -1;
 }
