@@ -79,6 +79,26 @@ start() {
 feed() { echo "${1:-go}" >&9; }
 release() { exec 9>&-; }
 
+# drive_until TEXT FILE: prints a command for a capture window: feeds the workload that `start` started
+# a line, and ends when the text is in the file, or with 1 when the workload has ended before.
+drive_until() {
+	cat <<END
+echo go >&9
+polls=6000
+until grep -q '$1' '$2'; do
+	polls=\$((polls - 1))
+	[ "\$polls" -gt 0 ] || exit 1
+	kill -0 $started || exit 1
+	sleep 0.02
+done
+END
+}
+
+# A port on loopback that was free a moment ago.
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
 # json FILE EXPRESSION: jq, as text.
 json() { jq -r "$2" "$1"; }
 

@@ -7,6 +7,7 @@
 #   tests/e2e/oracle.sh GO_VERSION
 set -eu
 [ $# -eq 1 ] || { sed -n '3,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+# shellcheck source=tests/e2e/common.sh
 . "$(dirname "$0")/common.sh"
 need_root
 version=$1 seconds=4
@@ -16,18 +17,8 @@ tool=$("$top/tests/e2e/oracle/tool.sh")
 
 start waits "$waits" -for "${seconds}s" -trace "$scratch/trace"
 # The window is the life of this command: it starts the interval and sees its end.
-cat > "$scratch/drive" <<END
-#!/bin/sh
-echo go >&9
-polls=2000
-until grep -q '"waits"' "$scratch/waits.out"; do
-	polls=\$((polls - 1))
-	[ "\$polls" -gt 0 ] && kill -0 $started || exit 1
-	sleep 0.02
-done
-END
-chmod +x "$scratch/drive"
-"$parkmeter" capture --pid "$started" --lens probe --json --quiet -- "$scratch/drive" \
+drive_until '"waits"' "$scratch/waits.out" >"$scratch/drive"
+"$parkmeter" capture --pid "$started" --lens probe --json --quiet -- sh "$scratch/drive" \
 	>"$scratch/summary.json" 2>"$scratch/err" ||
 	die "the capture failed: $(cat "$scratch/err" "$scratch/waits.err")"
 release

@@ -117,6 +117,8 @@ func (w *workers) compute(duration time.Duration) {
 }
 
 // mutexHolder holds the mutex for 20 ms at a time.
+//
+//go:noinline
 func mutexHolder(w *workers, c *counter, mutex *sync.Mutex) {
 	for !w.stopping.Load() {
 		mutex.Lock()
@@ -128,6 +130,8 @@ func mutexHolder(w *workers, c *counter, mutex *sync.Mutex) {
 }
 
 // mutexWaiter waits for the holder.
+//
+//go:noinline
 func mutexWaiter(w *workers, c *counter, mutex *sync.Mutex) {
 	for !w.stopping.Load() {
 		mutex.Lock()
@@ -137,6 +141,7 @@ func mutexWaiter(w *workers, c *counter, mutex *sync.Mutex) {
 	}
 }
 
+//go:noinline
 func rwHolder(w *workers, c *counter, mutex *sync.RWMutex) {
 	for !w.stopping.Load() {
 		mutex.Lock()
@@ -147,6 +152,7 @@ func rwHolder(w *workers, c *counter, mutex *sync.RWMutex) {
 	}
 }
 
+//go:noinline
 func rwReader(w *workers, c *counter, mutex *sync.RWMutex) {
 	for !w.stopping.Load() {
 		mutex.RLock()
@@ -156,6 +162,7 @@ func rwReader(w *workers, c *counter, mutex *sync.RWMutex) {
 	}
 }
 
+//go:noinline
 func channelFeeder(w *workers, c *counter, numbers chan<- int) {
 	for !w.stopping.Load() {
 		time.Sleep(5 * time.Millisecond)
@@ -166,6 +173,8 @@ func channelFeeder(w *workers, c *counter, numbers chan<- int) {
 }
 
 // channelReceiver waits 5 ms for each number.
+//
+//go:noinline
 func channelReceiver(c *counter, numbers <-chan int) {
 	for range numbers {
 		c.add()
@@ -173,6 +182,8 @@ func channelReceiver(c *counter, numbers <-chan int) {
 }
 
 // channelSender waits 4 ms until each number is taken.
+//
+//go:noinline
 func channelSender(w *workers, c *counter, slow chan<- int) {
 	for !w.stopping.Load() {
 		slow <- 1
@@ -181,6 +192,7 @@ func channelSender(w *workers, c *counter, slow chan<- int) {
 	close(slow)
 }
 
+//go:noinline
 func channelDrainer(c *counter, slow <-chan int) {
 	for range slow {
 		c.add()
@@ -188,6 +200,7 @@ func channelDrainer(c *counter, slow <-chan int) {
 	}
 }
 
+//go:noinline
 func selectFeeder(w *workers, c *counter, left, right chan<- int) {
 	for !w.stopping.Load() {
 		time.Sleep(2 * time.Millisecond)
@@ -199,6 +212,7 @@ func selectFeeder(w *workers, c *counter, left, right chan<- int) {
 	close(left)
 }
 
+//go:noinline
 func selecter(c *counter, left, right <-chan int) {
 	for {
 		select {
@@ -222,6 +236,7 @@ func newSignal() *signal {
 	return &signal{Cond: sync.NewCond(&sync.Mutex{})}
 }
 
+//go:noinline
 func condSignaller(w *workers, c *counter, s *signal) {
 	for !w.stopping.Load() {
 		time.Sleep(6 * time.Millisecond)
@@ -237,6 +252,7 @@ func condSignaller(w *workers, c *counter, s *signal) {
 	s.Signal()
 }
 
+//go:noinline
 func condWaiter(c *counter, s *signal) {
 	s.L.Lock()
 	defer s.L.Unlock()
@@ -249,6 +265,7 @@ func condWaiter(c *counter, s *signal) {
 	}
 }
 
+//go:noinline
 func pipeFeeder(w *workers, c *counter) {
 	defer w.pipeIn.Close()
 	for !w.stopping.Load() {
@@ -261,6 +278,8 @@ func pipeFeeder(w *workers, c *counter) {
 }
 
 // pipeReader waits in the network poller, 3 ms at a time.
+//
+//go:noinline
 func pipeReader(w *workers, c *counter) {
 	defer w.pipeOut.Close()
 	buffer := make([]byte, 64)
@@ -272,6 +291,7 @@ func pipeReader(w *workers, c *counter) {
 	}
 }
 
+//go:noinline
 func sleeper(w *workers, c *counter) {
 	for !w.stopping.Load() {
 		time.Sleep(time.Millisecond)
@@ -280,6 +300,8 @@ func sleeper(w *workers, c *counter) {
 }
 
 // groupWaiter waits for children that sleep for 7 ms.
+//
+//go:noinline
 func groupWaiter(w *workers, c *counter) {
 	for !w.stopping.Load() {
 		var group sync.WaitGroup
@@ -293,12 +315,15 @@ func groupWaiter(w *workers, c *counter) {
 	}
 }
 
+//go:noinline
 func groupChild(group *sync.WaitGroup) {
 	time.Sleep(7 * time.Millisecond)
 	group.Done()
 }
 
 // spawner makes short-lived goroutines.
+//
+//go:noinline
 func spawner(w *workers, c *counter) {
 	for !w.stopping.Load() {
 		for i := 0; i < 20; i++ {
@@ -310,6 +335,7 @@ func spawner(w *workers, c *counter) {
 	}
 }
 
+//go:noinline
 func spawned(w *workers, c *counter) {
 	w.compute(5 * time.Microsecond)
 	c.add()
@@ -317,6 +343,8 @@ func spawned(w *workers, c *counter) {
 }
 
 // allocator has the collector run several times a second.
+//
+//go:noinline
 func allocator(w *workers, c *counter) {
 	for i := 0; !w.stopping.Load(); i++ {
 		w.heap[i%heapSlots] = make([]byte, heapBytes)
@@ -328,6 +356,8 @@ func allocator(w *workers, c *counter) {
 }
 
 // burner runs three times as long as the scheduler lets a goroutine run (10 ms).
+//
+//go:noinline
 func burner(w *workers, c *counter) {
 	for !w.stopping.Load() {
 		w.compute(30 * time.Millisecond)
@@ -337,6 +367,8 @@ func burner(w *workers, c *counter) {
 }
 
 // yielder keeps the processors busy and everybody else waiting for them.
+//
+//go:noinline
 func yielder(w *workers, c *counter) {
 	for !w.stopping.Load() {
 		w.compute(burst)
@@ -346,6 +378,8 @@ func yielder(w *workers, c *counter) {
 }
 
 // syscaller blocks in the kernel, without the runtime's help, so long that it loses its processor.
+//
+//go:noinline
 func syscaller(w *workers, c *counter) {
 	pause := syscall.NsecToTimespec((2 * time.Millisecond).Nanoseconds())
 	for !w.stopping.Load() {
