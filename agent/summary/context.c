@@ -177,7 +177,7 @@ static int attributes_parse(char *text, struct attribute attributes[ATTRIBUTES_M
 static int fill_from_attributes(struct context *context, const char *text)
 {
 	CLEANUP(freep) char *copy = text ? strdup(text) : NULL;
-	struct attribute attributes[ATTRIBUTES_MAX];
+	struct attribute attributes[ATTRIBUTES_MAX] = { 0 };
 	int count, r = 0;
 
 	if (!text)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "summary/grid.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 void grid_init(struct grid *grid, const struct grid_column *columns, size_t column_count,
 	       size_t indent)
 {
+	assert(column_count && column_count <= GRID_COLUMNS_MAX);
 	*grid = (struct grid){
 		.columns = columns,
 		.column_count = column_count,
@@ -79,7 +81,7 @@ void grid_end_row(struct grid *grid)
 		grid_add(grid, INK_PLAIN, "%s", "");
 }
 
-/* Cells as they will be shown: printable, offsets into *ret_shown. */
+/* Turns the text of all cells into what will be shown. */
 static void make_printable(struct grid *grid, const struct paper *paper)
 {
 	struct buf shown = BUF_INIT;
@@ -104,6 +106,7 @@ static void measure(const struct grid *grid, const struct paper *paper, size_t *
 {
 	size_t total = grid->indent, giver = grid->column_count;
 
+	assert(grid->column_count);
 	for (size_t i = 0; i < grid->column_count; i++) {
 		widths[i] = utf8_width(grid->columns[i].title, strlen(grid->columns[i].title));
 		if (grid->columns[i].gives_way)
@@ -168,7 +171,7 @@ static void print_titles(const struct grid *grid, struct paper *paper, const siz
 
 void grid_print(struct grid *grid, struct paper *paper)
 {
-	size_t widths[GRID_COLUMNS_MAX];
+	size_t widths[GRID_COLUMNS_MAX] = { 0 };
 
 	grid_end_row(grid);
 	make_printable(grid, paper);

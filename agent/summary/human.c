@@ -81,8 +81,11 @@ struct human human_count(uint64_t count)
 			 (unsigned int)(count % 1000));
 	if (count < 10000)
 		return human;
-	for (value /= 1000; value >= 999.5; value /= 1000)
+	value /= 1000;
+	while (value >= 999.5) {
+		value /= 1000;
 		unit++;
+	}
 	return three_digits(value, units[unit]);
 }
 
