@@ -39,29 +39,58 @@ static void print_cost(struct paper *paper, const struct quality *quality, const
 		paper_wrap(paper, INK_PLAIN, "  ", text.data);
 }
 
-/* How much of their lives was covered. */
-static void print_coverage(struct paper *paper, const struct summary *summary)
+struct coverage {
+	uint64_t before;     /* ran already when the window opened */
+	uint64_t inside;     /* started inside of it */
+	uint64_t from_start; /* of those: seen from the first instruction */
+};
+
+static struct coverage coverage_of(const struct summary *summary)
 {
-	CLEANUP(buf_release) struct buf text = BUF_INIT;
-	size_t probed = 0, from_start = 0;
+	struct coverage coverage = { 0 };
 
 	for (size_t i = 0; i < summary->release_count; i++) {
 		const struct release *release = &summary->releases[i];
 
 		for (size_t j = 0; j < release->process_count; j++) {
-			probed += release->processes[j].probed;
-			from_start += release->processes[j].probed &&
-				      !release->processes[j].exec_to_attach_ns;
+			const struct process *process = &release->processes[j];
+
+			if (!process->probed)
+				continue;
+			if (process->started_ns < summary->opened_ns &&
+			    !process->exec_to_attach_ns) {
+				coverage.before++;
+				continue;
+			}
+			coverage.inside++;
+			coverage.from_start += !process->exec_to_attach_ns;
 		}
 	}
-	if (!probed)
-		return;
-	buf_addf(&text, "%zu of %zu probed processes covered from the first instruction",
-		 from_start, probed);
-	if (summary->quality.exec_to_attach_max_ns && from_start < probed)
-		buf_addf(&text, ", the others from %s after their start at the latest",
+	return coverage;
+}
+
+static void print_coverage(struct paper *paper, const struct summary *summary)
+{
+	struct coverage coverage = coverage_of(summary);
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+	if (coverage.before)
+		buf_addf(&text, "%s process%s ran already when the window opened",
+			 human_count(coverage.before).text, coverage.before == 1 ? "" : "es");
+	if (coverage.before && coverage.inside)
+		buf_add_str(&text, "; ");
+	if (coverage.inside)
+		buf_addf(&text, "%s started %s, %s seen from the first instruction",
+			 human_count(coverage.inside).text,
+			 coverage.before ? "inside of it" : "inside the window",
+			 coverage.from_start == coverage.inside
+				 ? "all"
+				 : human_count(coverage.from_start).text);
+	if (coverage.from_start < coverage.inside)
+		buf_addf(&text, ", the rest from %s after exec at the latest",
 			 human_ns(summary->quality.exec_to_attach_max_ns, paper->unicode).text);
-	paper_wrap(paper, INK_PLAIN, "  ", text.data);
+	if (text.size)
+		paper_wrap(paper, INK_PLAIN, "  ", text.data);
 }
 
 static void print_loss(struct paper *paper, uint64_t count, const char *meaning)

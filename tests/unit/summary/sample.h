@@ -155,7 +155,7 @@ static inline void sample_processes(struct summary *summary, struct release *rel
 		process->started_ns =
 			summary->opened_ns + how->first_block * 2000000000ULL + i * 1000000;
 		if (how->first_block == 0) {
-			process->exec_to_attach_ns = 4000000000;
+			process->started_ns -= 3600000000000;
 			if (how->block_count < SAMPLE_BLOCKS)
 				process->exited_ns =
 					summary->opened_ns + how->block_count * 2000000000ULL;
@@ -272,7 +272,6 @@ static inline void sample_quality(struct summary *summary)
 	quality->hit_cost_ns = 852;
 	quality->overhead_ratio = 0.0117;
 	quality->seen_ratio = 1;
-	quality->exec_to_attach_max_ns = 4000000000;
 	quality->unmatched_execute = 412;
 	sample_check(summary_add_note(summary, "%s is watched from its exec only: %s",
 				      "/srv/orders/bin/migrate", "it left before it was attached"));

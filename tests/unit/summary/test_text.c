@@ -132,6 +132,9 @@ static void test_two_releases_tell_the_story(void **state)
 	assert_says(&buf, "example.com/orders/store.(*Store).Order  store/store.go:87\n");
 	assert_null(strstr(buf.data, "GC worker (idle)"));
 	assert_says(&buf, "not seen: 412 dispatches");
+	assert_says(&buf,
+		    "  2 processes ran already when the window opened; 2 started inside of it, "
+		    "all\n  seen from the first instruction\n");
 	assert_says(&buf, "! /srv/orders/bin/migrate is watched from its exec only");
 	assert_says(&buf, "trace 4bf92f3577b34da6a3ce929d0e0e4736");
 }
@@ -173,6 +176,22 @@ static void test_losses_show_only_where_there_are_any(void **state)
 	render(summary, &style, &buf);
 	assert_says(&buf, "not seen: 12 events (exec, exit, stop-the-world) lost: the ring");
 	assert_says(&buf, "not seen: 3 blocks: the capture was too long");
+}
+
+static void test_processes_that_were_attached_late(void **state)
+{
+	const struct text_style style = { .columns = 120 };
+	CLEANUP(buf_release) struct buf buf = BUF_INIT;
+	struct summary *summary = sample_two_releases();
+
+	(void)state;
+	summary->releases[1].processes[0].exec_to_attach_ns = 12000000;
+	summary->quality.exec_to_attach_max_ns = 12000000;
+	for (size_t i = 0; i < 2; i++)
+		summary->releases[0].processes[i].probed = false;
+	render(summary, &style, &buf);
+	assert_says(&buf, "  2 started inside the window, 1 seen from the first instruction, the "
+			  "rest from 12.0ms after exec at the latest\n");
 }
 
 static void test_refused_processes_are_named(void **state)
@@ -363,6 +382,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_two_releases_tell_the_story),
 		cmocka_unit_test(test_one_release),
 		cmocka_unit_test(test_losses_show_only_where_there_are_any),
+		cmocka_unit_test(test_processes_that_were_attached_late),
 		cmocka_unit_test(test_refused_processes_are_named),
 		cmocka_unit_test(test_only_one_of_two_was_measured),
 		cmocka_unit_test(test_three_releases_compare_the_ends),
