@@ -263,10 +263,28 @@ int attach_tracepoints(struct probe_session *session, struct err *err)
 	return 0;
 }
 
-void attach_release(struct probe_session *session)
+void attach_suspend(struct probe_session *session)
 {
 	for (size_t i = 0; i < session->binary_count; i++)
 		binary_detach(&session->binaries[i]);
+}
+
+int attach_resume(struct probe_session *session, struct err *err)
+{
+	for (size_t i = 0; i < session->binary_count; i++) {
+		int r = binary_attach(session, &session->binaries[i], err);
+
+		if (r < 0) {
+			attach_suspend(session);
+			return r;
+		}
+	}
+	return 0;
+}
+
+void attach_release(struct probe_session *session)
+{
+	attach_suspend(session);
 	session->binary_count = 0;
 	for (size_t i = 0; i < session->tracepoint_count; i++)
 		bpf_link__destroy(session->tracepoints[i]);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one hit costs here. Two sites in a function of our own are probed like a Go program's, by
- * the same link, the same program and the same handlers: one is ready(), one is execute(), of a
- * goroutine that does not exist. A call then is a wake-up and a dispatch, two hits with all map
- * accesses that these take. The median of several rounds, because a round may be interrupted.
+ * What one hit costs here. Three sites in a function of our own are probed like a Go program's, by
+ * the same link, the same program and the same handlers: park_m(), ready() and execute() of a
+ * goroutine that exists only in our memory, with a stack of a usual depth. A call then is a wait, a
+ * wake-up and a dispatch: three hits with all that these read and store. The median of several
+ * rounds, because a round may be interrupted. What a real program pays beyond it is cold caches.
  */
 #include <assert.h>
 #include <errno.h>
@@ -14,11 +15,12 @@
 #include "base/clock.h"
 #include "probe/session.h"
 
-#define ROUNDS          9
-#define HITS_PER_CALL   2
-#define CALLS           1000
-#define CALLS_STEPPED   150
-#define GOROUTINE_BYTES 512
+#define ROUNDS        9
+#define HITS_PER_CALL 2
+#define CALLS         400
+#define CALLS_STEPPED 60
+#define STACK_DEPTH   8
+#define FRAME_WORDS   12 /* of a frame of 96 bytes, which is usual */
 
 /*
  * The sites: an instruction that the kernel emulates in the trap (what the agent chooses in Go
@@ -26,56 +28,65 @@
  */
 void calibrate_emulated(const void *goroutine);
 void calibrate_stepped(const void *goroutine);
-extern const char calibrate_emulated_ready[], calibrate_emulated_execute[];
-extern const char calibrate_stepped_ready[], calibrate_stepped_execute[];
+extern const char calibrate_emulated_park[], calibrate_emulated_ready[],
+	calibrate_emulated_execute[];
+extern const char calibrate_stepped_park[], calibrate_stepped_ready[], calibrate_stepped_execute[];
 
 #if defined(__x86_64__)
-__asm__(".text\n"
-	".globl calibrate_emulated, calibrate_emulated_ready, calibrate_emulated_execute\n"
-	".type calibrate_emulated, @function\n"
-	"calibrate_emulated:\n"
-	"	mov %rdi, %rax\n"
-	"calibrate_emulated_ready:\n"
-	"	push %rbp\n"
-	"	pop %rbp\n"
-	"calibrate_emulated_execute:\n"
-	"	push %rbp\n"
-	"	pop %rbp\n"
-	"	ret\n"
-	".size calibrate_emulated, . - calibrate_emulated\n"
-	".globl calibrate_stepped, calibrate_stepped_ready, calibrate_stepped_execute\n"
-	".type calibrate_stepped, @function\n"
-	"calibrate_stepped:\n"
-	"	mov %rdi, %rax\n"
-	"calibrate_stepped_ready:\n"
-	"	mov %rax, %rcx\n"
-	"calibrate_stepped_execute:\n"
-	"	mov %rax, %rdx\n"
-	"	ret\n"
-	".size calibrate_stepped, . - calibrate_stepped\n");
+#define ASM_ENTER    "	mov %rdi, %rax\n"
+#define ASM_EMULATED "	push %rbp\n	pop %rbp\n"
+#define ASM_STEPPED  "	mov %rax, %rcx\n"
 #elif defined(__aarch64__)
-__asm__(".text\n"
-	".globl calibrate_emulated, calibrate_emulated_ready, calibrate_emulated_execute\n"
-	".type calibrate_emulated, %function\n"
-	"calibrate_emulated:\n"
-	"calibrate_emulated_ready:\n"
-	"	b calibrate_emulated_execute\n"
-	"calibrate_emulated_execute:\n"
-	"	b 1f\n"
-	"1:	ret\n"
-	".size calibrate_emulated, . - calibrate_emulated\n"
-	".globl calibrate_stepped, calibrate_stepped_ready, calibrate_stepped_execute\n"
-	".type calibrate_stepped, %function\n"
-	"calibrate_stepped:\n"
-	"calibrate_stepped_ready:\n"
-	"	mov x1, x0\n"
-	"calibrate_stepped_execute:\n"
-	"	mov x2, x0\n"
-	"	ret\n"
-	".size calibrate_stepped, . - calibrate_stepped\n");
+#define ASM_ENTER    ""
+#define ASM_EMULATED "	b 1f\n1:\n"
+#define ASM_STEPPED  "	mov x1, x0\n"
 #else
 #error "an architecture without calibration sites"
 #endif
+
+#define ASM_SITE(name, instruction) ".globl " name "\n" name ":\n" instruction
+#define ASM_SITES(name, instruction)                                                            \
+	".text\n.globl " name "\n.type " name ", %function\n" name ":\n" ASM_ENTER ASM_SITE(    \
+		name "_park", instruction) ASM_SITE(name "_ready", instruction)                 \
+		ASM_SITE(name "_execute", instruction) "	ret\n.size " name ", . - " name \
+						       "\n"
+
+__asm__(ASM_SITES("calibrate_emulated", ASM_EMULATED) ASM_SITES("calibrate_stepped", ASM_STEPPED));
+
+/* ---- the goroutine ---- */
+
+static const struct go_layout fake_layout = {
+	.g_stack_lo = 0,
+	.g_sched_sp = 56,
+	.g_sched_pc = 64,
+	.g_sched_bp = 104,
+	.g_waitreason = 176,
+	.g_startpc = 304,
+	.g_gopc = 288,
+};
+
+struct fake_goroutine {
+	uint64_t g[64];
+	uint64_t stack[STACK_DEPTH * FRAME_WORDS];
+};
+
+static void fake_init(struct fake_goroutine *fake)
+{
+	uint64_t pc = (uintptr_t)calibrate_emulated;
+
+	memset(fake, 0, sizeof(*fake));
+	for (size_t i = 0; i < STACK_DEPTH; i++) {
+		uint64_t *frame = &fake->stack[i * FRAME_WORDS];
+
+		frame[0] = i + 1 < STACK_DEPTH ? (uintptr_t)(frame + FRAME_WORDS) : 0;
+		frame[1] = pc + i;
+	}
+	fake->g[fake_layout.g_stack_lo / 8] = (uintptr_t)fake->stack;
+	fake->g[fake_layout.g_stack_lo / 8 + 1] =
+		(uintptr_t)(fake->stack + STACK_DEPTH * FRAME_WORDS);
+	fake->g[fake_layout.g_sched_pc / 8] = pc;
+	fake->g[fake_layout.g_sched_bp / 8] = (uintptr_t)fake->stack;
+}
 
 /* ---- where in our file an address lies ---- */
 
@@ -118,11 +129,13 @@ static struct gobin_site site_at(const char *address)
 
 static double time_calls(void (*call)(const void *goroutine), unsigned int calls)
 {
-	static uint64_t goroutine[GOROUTINE_BYTES / sizeof(uint64_t)];
-	uint64_t from = clock_mono_ns();
+	struct fake_goroutine fake;
+	uint64_t from;
 
+	fake_init(&fake);
+	from = clock_mono_ns();
 	for (unsigned int i = 0; i < calls; i++)
-		call(goroutine);
+		call(fake.g);
 	return (double)(clock_mono_ns() - from) / (calls * HITS_PER_CALL);
 }
 
@@ -143,22 +156,28 @@ static double median_ns(void (*call)(const void *goroutine), unsigned int calls)
 	return rounds[ROUNDS / 2];
 }
 
-/* Attaches the two sites of one of the functions, and measures. */
-static int measure(struct probe_session *session, int fd, const char *ready, const char *execute,
-		   void (*call)(const void *goroutine), unsigned int calls, double *ret_hit_ns,
-		   struct err *err)
+/* The sites of one of the functions, which is called `calls` times a round. */
+struct candidate {
+	void (*call)(const void *goroutine);
+	const char *park, *ready, *execute;
+	unsigned int calls;
+};
+
+static int measure(struct probe_session *session, int fd, const struct candidate *candidate,
+		   double *ret_hit_ns, struct err *err)
 {
 	struct gobin_site sites[SITE_COUNT] = {};
-	double bare_ns = median_ns(call, calls);
+	double bare_ns = median_ns(candidate->call, candidate->calls);
 	double probed_ns;
 	int r;
 
-	sites[SITE_READY] = site_at(ready);
-	sites[SITE_EXECUTE] = site_at(execute);
+	sites[SITE_PARK] = site_at(candidate->park);
+	sites[SITE_READY] = site_at(candidate->ready);
+	sites[SITE_EXECUTE] = site_at(candidate->execute);
 	r = probe_attach_binary(session, 1, fd, getpid(), sites, err);
 	if (r < 0)
 		return r;
-	probed_ns = median_ns(call, calls);
+	probed_ns = median_ns(candidate->call, candidate->calls);
 	attach_release(session);
 	*ret_hit_ns = probed_ns > bare_ns ? probed_ns - bare_ns : 0;
 	return 0;
@@ -166,8 +185,22 @@ static int measure(struct probe_session *session, int fd, const char *ready, con
 
 int probe_calibrate(double *ret_hit_ns, double *ret_stepped_ns, struct err *err)
 {
-	const struct probe_options options = { .goroutines = true };
-	const struct target_config config = { .flags = TARGET_PROBED };
+	const struct probe_options options = { .goroutines = true, .reasons = true };
+	const struct target_config config = { .layout = fake_layout, .flags = TARGET_PROBED };
+	const struct candidate emulated = {
+		.call = calibrate_emulated,
+		.park = calibrate_emulated_park,
+		.ready = calibrate_emulated_ready,
+		.execute = calibrate_emulated_execute,
+		.calls = CALLS,
+	};
+	const struct candidate stepped = {
+		.call = calibrate_stepped,
+		.park = calibrate_stepped_park,
+		.ready = calibrate_stepped_ready,
+		.execute = calibrate_stepped_execute,
+		.calls = CALLS_STEPPED,
+	};
 	CLEANUP(probe_freep) struct probe_session *session = NULL;
 	CLEANUP(closep) int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	double hit_ns, stepped_ns = 0;
@@ -187,13 +220,11 @@ int probe_calibrate(double *ret_hit_ns, double *ret_stepped_ns, struct err *err)
 	r = probe_activate(session, &opened_ns, err);
 	if (r < 0)
 		return r;
-	r = measure(session, fd, calibrate_emulated_ready, calibrate_emulated_execute,
-		    calibrate_emulated, CALLS, &hit_ns, err);
+	r = measure(session, fd, &emulated, &hit_ns, err);
 	if (r < 0)
 		return r;
 	if (ret_stepped_ns) {
-		r = measure(session, fd, calibrate_stepped_ready, calibrate_stepped_execute,
-			    calibrate_stepped, CALLS_STEPPED, &stepped_ns, err);
+		r = measure(session, fd, &stepped, &stepped_ns, err);
 		if (r < 0)
 			return r;
 		*ret_stepped_ns = stepped_ns;

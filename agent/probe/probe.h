@@ -90,11 +90,24 @@ int probe_set_bias(struct probe_session *session, pid_t pid, uint64_t load_bias)
 /* Stops watching a process and forgets its goroutines; its aggregates stay readable. */
 void probe_remove_process(struct probe_session *session, pid_t pid);
 
-/* Opens the window; *ret_opened_ns is its moment (CLOCK_MONOTONIC). */
+/*
+ * Opens the window; *ret_opened_ns is its moment (CLOCK_MONOTONIC). -EALREADY: it is open. After
+ * probe_deactivate() it may be opened again; what happened between two windows belongs to neither,
+ * and the numbers of blocks go on from the first.
+ */
 int probe_activate(struct probe_session *session, uint64_t *ret_opened_ns, struct err *err);
 
-/* Closes the window: nothing is recorded afterwards. */
+/* Closes the window: nothing is recorded afterwards. ret_closed_ns may be NULL. */
 void probe_deactivate(struct probe_session *session, uint64_t *ret_closed_ns);
+
+/*
+ * For the overhead budget: a pause between two windows in which nothing traps. probe_suspend()
+ * closes the window and takes the goroutine probes out of all processes (20 ms an executable with
+ * uprobe_multi links, 1 s with perf links); what is watched stays watched. probe_resume() puts them
+ * back and opens the next window; when that fails, none is attached.
+ */
+void probe_suspend(struct probe_session *session, uint64_t *ret_closed_ns);
+int probe_resume(struct probe_session *session, uint64_t *ret_opened_ns, struct err *err);
 
 /* For poll(2): readable when events wait. */
 int probe_event_fd(const struct probe_session *session);
@@ -118,8 +131,9 @@ int probe_read_events(struct probe_session *session, const struct probe_visitor 
 		      struct err *err);
 
 /*
- * Hands out and removes the histograms of finished blocks (all blocks once the window is closed).
- * To be called at least every BLOCK_NS, or the histogram map fills.
+ * Hands out and removes the histograms of finished blocks (all blocks while the window is closed,
+ * so that a block may come in two parts when it is opened again: add). To be called at least every
+ * BLOCK_NS, or the histogram map fills.
  */
 int probe_drain_blocks(struct probe_session *session, const struct probe_visitor *visitor,
 		       struct err *err);
@@ -134,9 +148,10 @@ int probe_counters(struct probe_session *session, uint64_t counters[COUNTER_COUN
 		   uint64_t *ret_missed, struct err *err);
 
 /*
- * What one hit costs on this machine, in ns: a probe of the session's own kind on an emulable
- * instruction of this process, the median of several rounds. *ret_stepped_ns (may be NULL): the
- * same on an instruction that must be single-stepped.
+ * What one hit costs on this machine, in ns: the mean of park, ready and execute of a goroutine of
+ * our own, by real probes on emulable instructions of this process; the median of several rounds.
+ * *ret_stepped_ns (may be NULL): the same on instructions that must be single-stepped. Takes some
+ * 100 ms.
  */
 int probe_calibrate(double *ret_hit_ns, double *ret_stepped_ns, struct err *err);
 

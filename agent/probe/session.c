@@ -209,6 +209,21 @@ void probe_deactivate(struct probe_session *session, uint64_t *ret_closed_ns)
 		*ret_closed_ns = now;
 }
 
+void probe_suspend(struct probe_session *session, uint64_t *ret_closed_ns)
+{
+	probe_deactivate(session, ret_closed_ns);
+	attach_suspend(session);
+}
+
+int probe_resume(struct probe_session *session, uint64_t *ret_opened_ns, struct err *err)
+{
+	int r = attach_resume(session, err);
+
+	if (r < 0)
+		return err_wrap(err, r, "put the probes back");
+	return probe_activate(session, ret_opened_ns, err);
+}
+
 int probe_event_fd(const struct probe_session *session)
 {
 	return ring_buffer__epoll_fd(session->ring);

@@ -40,6 +40,8 @@ struct probe_session {
 /* attach.c */
 int attach_tracepoints(struct probe_session *session, struct err *err);
 void attach_release(struct probe_session *session); /* detaches everything; may be repeated */
+void attach_suspend(struct probe_session *session); /* takes out the probes, keeps the list */
+int attach_resume(struct probe_session *session, struct err *err);
 
 /* How calibrate.c and attach.c create a multi link. Returns its descriptor or -errno. */
 int attach_multi_link(int program_fd, const char *path, const uint64_t *offsets,

@@ -373,6 +373,41 @@ static void freed_session_leaves_nothing(void **state)
 	}
 }
 
+/* Between two windows nothing traps; afterwards everything counts again. */
+static void suspension_frees_the_target(void **state)
+{
+	struct fixture *fixture = open_fixture(&everything);
+	struct bytes_wanted bytes = { .fixture = fixture };
+	struct go_program first, second;
+	struct err err = ERR_INIT;
+	uint64_t opened_ns, closed_ns, before;
+
+	(void)state;
+	fixture_attach(fixture, 0);
+	fixture_watch(fixture);
+	fixture_open_window(fixture);
+	go_program_start(&first, program, "pingpong", 200);
+	go_program_work(&first);
+	probe_suspend(fixture->session, &closed_ns);
+	bytes.pid = first.pid;
+	assert_true(wait_until(site_bytes_are, &bytes));
+	probe_counters(fixture->session, fixture->counters, NULL, &err);
+	before = fixture_hits(fixture, SITE_EXECUTE);
+	assert_true(before > 200);
+
+	assert_int_equal(probe_resume(fixture->session, &opened_ns, &err), 0);
+	assert_true(opened_ns > closed_ns);
+	bytes.probed = true;
+	assert_true(site_bytes_are(&bytes));
+	go_program_start(&second, program, "pingpong", 200);
+	go_program_work(&second);
+	fixture_close_window(fixture);
+	assert_true(fixture_hits(fixture, SITE_EXECUTE) > before + 200);
+	assert_int_equal(go_program_end(&first), 0);
+	assert_int_equal(go_program_end(&second), 0);
+	fixture_free(fixture);
+}
+
 /* One bad site: the error says which, and nothing stays in the file. */
 static void failed_attach_leaves_nothing(void **state)
 {
@@ -457,6 +492,7 @@ int main(void)
 		cmocka_unit_test(windows_do_not_bleed),
 		cmocka_unit_test(killed_agent_leaves_nothing),
 		cmocka_unit_test(freed_session_leaves_nothing),
+		cmocka_unit_test(suspension_frees_the_target),
 		cmocka_unit_test(failed_attach_leaves_nothing),
 		cmocka_unit_test(impossible_requests_are_refused),
 	};
