@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.."
 prepare
 for version in "$@"; do
 	minor=${version#1.}
-	plain=$(tests/toolchains/matrix.sh "$version" | grep -- '-plain$')
+	plain=$(VARIANTS=plain tests/toolchains/matrix.sh "$version")
 	goroot=$(tests/toolchains/fetch.sh "$version")
 	"$oracle" layout "$plain" >"$scratch/oracle"
 	same "Go $version: table of offsets" "$scratch/oracle" "$dump" table "$minor"
