@@ -213,7 +213,7 @@ int probe_attach_binary(struct probe_session *session, uint32_t binary_id, int f
 	if (!binary.offsets[SITE_EXECUTE] || !binary.offsets[SITE_READY])
 		return err_set(err, -EINVAL,
 			       "executable number %u has no usable site in runtime.execute and "
-			       "runtime.ready; run with --lens=peek",
+			       "runtime.ready; --lens kernel measures its threads without probes",
 			       binary_id);
 
 	load_messages_capture();

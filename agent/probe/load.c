@@ -94,22 +94,19 @@ static int check_support(const struct probe_support *support, struct err *err)
 	unsigned int version = support_kernel_version();
 
 	if (version && version < KERNEL_OLDEST)
-		return err_set(
-			err, -ENOTSUP,
-			"kernel %s is too old for the BPF programs; use Linux 5.10 or newer, "
-			"or run with --lens=peek",
-			support->kernel);
+		return err_set(err, -ENOTSUP,
+			       "kernel %s is too old for the BPF programs; use Linux 5.10 or newer",
+			       support->kernel);
 	if (!support->btf)
 		return err_set(
 			err, -ENOTSUP,
 			"the kernel has no BTF (/sys/kernel/btf/vmlinux); boot a kernel with "
-			"CONFIG_DEBUG_INFO_BTF or run with --lens=peek");
+			"CONFIG_DEBUG_INFO_BTF=y");
 	if (!strcmp(support->lockdown_mode, "confidentiality"))
 		return err_set(
 			err, -EPERM,
 			"the kernel is locked down (confidentiality) and refuses BPF programs "
-			"that read memory; boot with lockdown=integrity or run with "
-			"--lens=trace");
+			"that read memory; boot with lockdown=integrity");
 	if (!support->cap_sys_admin && !(support->cap_bpf && support->cap_perfmon))
 		return err_set(err, -EPERM,
 			       "loading BPF programs takes %s%s%s; run as root or grant it to the "

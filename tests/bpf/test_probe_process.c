@@ -452,7 +452,7 @@ static void impossible_requests_are_refused(void **state)
 	(void)state;
 	assert_int_equal(probe_attach_binary(fixture->session, 1, fixture->fd, 0, none, &err),
 			 -EINVAL);
-	assert_non_null(strstr(err.text, "--lens=peek"));
+	assert_non_null(strstr(err.text, "--lens kernel"));
 	config.layout.g_waitreason = GO_G_HEAD_BYTES;
 	assert_int_equal(probe_add_process(fixture->session, getpid(), &config, &err), -EINVAL);
 	config = fixture->config;
