@@ -67,7 +67,7 @@ tidy() {
 }
 
 shell() {
-	scripts | xargs shellcheck -x
+	scripts | xargs shellcheck -x -P SCRIPTDIR:.
 }
 
 run_check() {
