@@ -26,7 +26,8 @@
 #include "base/clock.h"
 #include "capture/capture_private.h"
 
-#define TICK_NS (NS_PER_S / 2) /* how often finished blocks are taken in */
+#define TICK_NS         (NS_PER_S / 2) /* how often finished blocks are taken in */
+#define TICKS_PER_BLOCK (BLOCK_NS / TICK_NS)
 
 /* What the loop waits for. */
 struct loop {
@@ -35,6 +36,7 @@ struct loop {
 	struct command_run command;
 	uint64_t opened_ns;
 	uint64_t progress_at_ns;
+	unsigned int ticks;
 	unsigned int signals;
 	bool done;
 };
@@ -236,6 +238,8 @@ static int on_tick(struct capture *capture, struct loop *loop, struct err *err)
 	if (read(loop->timer_fd, &expirations, sizeof(expirations)) < 0)
 		return 0;
 	roster_read_cpu(capture, false);
+	if (loop->ticks++ % TICKS_PER_BLOCK == 0)
+		roster_count_goroutines(capture);
 	r = collect_blocks(capture, err);
 	if (r == 0)
 		show_progress(capture, loop, clock_mono_ns());
@@ -342,6 +346,7 @@ static int measure(struct capture *capture, struct loop *loop, struct err *err)
 		r = loop_run(capture, loop, err);
 	if (capture->open) {
 		roster_read_cpu(capture, false);
+		roster_count_goroutines(capture);
 		probe_deactivate(capture->session, &summary->closed_ns);
 	}
 	command_finish(&loop->command);

@@ -85,6 +85,9 @@ int roster_read_watch(struct capture *capture, struct err *err);
 /* Reads the CPU time of the living; `opening` makes it the time from which on they are charged. */
 void roster_read_cpu(struct capture *capture, bool opening);
 
+/* Counts the goroutines of the living, where the runtime's memory can be read. */
+void roster_count_goroutines(struct capture *capture);
+
 size_t roster_alive(const struct capture *capture);
 
 /* True when a process can still join. */

@@ -20,8 +20,14 @@ static const char *const cause_names[WAKE_COUNT] = {
 /* What a visitor function shares with the call that started the drain. */
 struct collector {
 	struct capture *capture;
-	bool failed; /* memory ran out */
+	int failed; /* -errno of the first addition that failed, else 0 */
 };
+
+static void collect_result(struct collector *collector, int r)
+{
+	if (r < 0 && !collector->failed)
+		collector->failed = r;
+}
 
 static struct release *release_of(struct capture *capture, const struct member *member)
 {
@@ -166,8 +172,7 @@ static void on_hist(void *user, pid_t pid, unsigned int block, enum metric metri
 	default:
 		break;
 	}
-	if (r < 0)
-		collector->failed = true;
+	collect_result(collector, r);
 }
 
 /* The names of a stack's frames onto `into`; the last one tells whose goroutine it is. */
@@ -195,14 +200,14 @@ static struct wait_stack *new_stack(struct collector *collector, const struct me
 	struct capture *capture = collector->capture;
 	struct wait_stack *into;
 	char text[32];
+	int r;
 
-	if (release_add_stack(release_of(capture, member),
-			      reason_name(member, reason, text, sizeof(text)), &into) < 0 ||
-	    (stack && add_frames(capture, member, stack, into) < 0)) {
-		collector->failed = true;
-		return NULL;
-	}
-	return into;
+	r = release_add_stack(release_of(capture, member),
+			      reason_name(member, reason, text, sizeof(text)), &into);
+	if (r == 0 && stack)
+		r = add_frames(capture, member, stack, into);
+	collect_result(collector, r);
+	return r < 0 ? NULL : into;
 }
 
 static void on_wait(void *user, const struct wait_key *key, const struct wait_value *value,
@@ -253,8 +258,8 @@ static void on_created(void *user, const struct created_key *key, uint64_t count
 	creator = symbol_of_return(capture->symbols, member, key->creator_pc);
 	start = symbol_of_entry(capture->symbols, member, key->start_pc);
 	release->created += count;
-	if (release_add_creator(release, creator.function, start.function, count) < 0)
-		collector->failed = true;
+	collect_result(collector,
+		       release_add_creator(release, creator.function, start.function, count));
 }
 
 static void on_syscall(void *user, const struct syscall_key *key, const struct wait_value *value)
@@ -265,17 +270,17 @@ static void on_syscall(void *user, const struct syscall_key *key, const struct w
 	struct syscall_user *into;
 	const char *start = "";
 	char text[32];
+	int r;
 
 	if (!member)
 		return;
 	if (key->start_pc)
 		start = symbol_of_entry(capture->symbols, member, key->start_pc).function;
-	if (release_add_syscall_user(release_of(capture, member),
-				     syscall_name(key->number, text, sizeof(text)), start,
-				     &into) < 0) {
-		collector->failed = true;
+	r = release_add_syscall_user(release_of(capture, member),
+				     syscall_name(key->number, text, sizeof(text)), start, &into);
+	collect_result(collector, r);
+	if (r < 0)
 		return;
-	}
 	into->count += value->count;
 	into->sum_ns += value->sum_ns;
 	if (value->max_ns > into->max_ns)
@@ -285,7 +290,7 @@ static void on_syscall(void *user, const struct syscall_key *key, const struct w
 static int finish(const struct collector *collector, int r, struct err *err)
 {
 	if (r == 0 && collector->failed)
-		return err_set(err, -ENOMEM, "out of memory while collecting the measurement");
+		return err_set_errno(err, collector->failed, "cannot keep the measurement");
 	return r;
 }
 

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "capture/capture_private.h"
+#include "peek/peek.h"
 
 #define STAT_BYTES_MAX 4096
 
@@ -74,6 +75,7 @@ static struct member *add_member(struct capture *capture, pid_t pid, struct targ
 				 const struct binary *binary)
 {
 	struct member *member;
+	int r;
 
 	if (capture->member_count == MEMBERS_MAX) {
 		if (!capture->crowded)
@@ -90,7 +92,10 @@ static struct member *add_member(struct capture *capture, pid_t pid, struct targ
 				   .binary = binary,
 				   .load_bias = target ? target->load_bias : 0,
 				   .alive = true };
-	if (describe(capture, member) < 0) {
+	r = describe(capture, member);
+	if (r < 0) {
+		summary_add_note(capture->summary, "process %d is not measured: %s", (int)pid,
+				 strerror(-r));
 		target_free(target);
 		return NULL;
 	}
@@ -372,6 +377,21 @@ void roster_read_cpu(struct capture *capture, bool opening)
 		member->cpu_last_ns = now_ns;
 		if (opening)
 			member->cpu_opened_ns = now_ns;
+	}
+}
+
+void roster_count_goroutines(struct capture *capture)
+{
+	for (size_t i = 0; i < capture->member_count; i++) {
+		const struct member *member = &capture->members[i];
+		struct process *process = process_of(capture, member);
+		uint64_t count;
+
+		if (!member->alive || !member->target ||
+		    peek_goroutine_count(member->target, &count, NULL) < 0)
+			continue;
+		if (count > process->goroutines)
+			process->goroutines = count;
 	}
 }
 

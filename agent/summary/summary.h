@@ -81,13 +81,14 @@ struct process {
 	pid_t pid;                  /* as the host sees it */
 	uint64_t started_ns;        /* CLOCK_MONOTONIC; 0 unknown */
 	uint64_t exited_ns;         /* 0: lived when the window closed */
-	uint64_t exec_to_attach_ns; /* 0: covered from its first instruction */
+	uint64_t exec_to_attach_ns; /* 0: covered from its first instruction or, where it started
+				     * before the window, from the window's */
 	char *exe;
 	char *container;     /* NULL: none */
 	char *pod;           /* NULL: none */
 	bool probed, kernel; /* which lenses saw it */
 	char *refused;       /* why it was not probed, a sentence; NULL when it was */
-	uint64_t goroutines; /* known when the window closed */
+	uint64_t goroutines; /* most that were counted at once in the window; 0: unknown */
 };
 
 struct frame {
