@@ -270,9 +270,12 @@ static CURLcode perform_without_sigpipe(CURL *curl)
 
 static int broke_off(const struct transfer *transfer, const char *cause, struct err *err)
 {
+	bool tls = strncmp(transfer->shown_url, "https:", 6) == 0;
+
 	return err_set(err, -ECONNRESET,
-		       "the answer of %s broke off (%s); look at the server's log",
-		       transfer->shown_url, cause);
+		       "the answer of %s broke off (%s); check that the server speaks %s there, "
+		       "and look at its log",
+		       transfer->shown_url, cause, tls ? "https" : "http and not https");
 }
 
 static int refused_or_unreachable(const struct transfer *transfer, struct err *err)
