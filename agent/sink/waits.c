@@ -15,56 +15,11 @@ void waits_release(struct waits *waits)
 	*waits = (struct waits){ 0 };
 }
 
-/*
- * Length of the package path in a full function name: up to the first dot behind the last slash.
- * Receivers and type arguments hold paths of their own, so the search ends before either:
- * "a.com/b/c.(*T).M", "slices.SortFunc[go.shape.a.com/b.T]".
- */
-static size_t package_length(const char *function)
-{
-	size_t end = strcspn(function, "([");
-	size_t start = 0;
-
-	for (size_t i = 0; i < end; i++)
-		if (function[i] == '/')
-			start = i + 1;
-	for (size_t i = start; i < end; i++)
-		if (function[i] == '.')
-			return i;
-	return end;
-}
-
-static bool is_plumbing(const char *function)
-{
-	static const char *const packages[] = { "runtime", "sync", "internal" };
-	size_t length = package_length(function);
-
-	/* The runtime's, whatever it is called: runtime/time.go, "//go:linkname timeSleep
-	 * time.Sleep" (Go 1.27). */
-	if (strcmp(function, "time.Sleep") == 0)
-		return true;
-	for (size_t i = 0; i < sizeof(packages) / sizeof(*packages); i++) {
-		size_t size = strlen(packages[i]);
-
-		if (length >= size && strncmp(function, packages[i], size) == 0 &&
-		    (length == size || function[size] == '/'))
-			return true;
-	}
-	return false;
-}
-
 const char *wait_function(const struct wait_stack *stack)
 {
-	const char *function = "unknown";
+	const struct frame *place = stack_place(stack);
 
-	for (size_t i = 0; i < stack->frame_count; i++) {
-		if (!stack->frames[i].function || !*stack->frames[i].function)
-			continue;
-		function = stack->frames[i].function;
-		if (!is_plumbing(function))
-			break;
-	}
-	return function;
+	return place && place->function && *place->function ? place->function : "unknown";
 }
 
 static uint64_t add_saturated(uint64_t a, uint64_t b)

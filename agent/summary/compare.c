@@ -60,8 +60,10 @@ static bool is_plumbing(const char *function)
 {
 	static const char *const prefixes[] = {
 		"runtime.",
+		"runtime/",
 		"internal/",
 		"sync.",
+		"sync/",
 		"syscall.",
 		"time.Sleep",
 		"io.",
@@ -75,16 +77,23 @@ static bool is_plumbing(const char *function)
 		if (has_prefix(function, prefixes[i]))
 			return true;
 	}
-	return !function[0];
+	return false;
 }
 
 const struct frame *stack_place(const struct wait_stack *stack)
 {
+	const struct frame *outermost = NULL;
+
 	for (size_t i = 0; i < stack->frame_count; i++) {
-		if (!is_plumbing(stack->frames[i].function))
-			return &stack->frames[i];
+		const struct frame *frame = &stack->frames[i];
+
+		if (!frame->function || !frame->function[0])
+			continue;
+		if (!is_plumbing(frame->function))
+			return frame;
+		outermost = frame;
 	}
-	return stack->frame_count ? &stack->frames[0] : NULL;
+	return outermost;
 }
 
 bool frame_is_own(const struct frame *frame, const char *module)

@@ -43,12 +43,6 @@ bool release_measured(const struct release *release);
 /* Time in which the release's processes lived inside the window, summed over processes. */
 double release_lived_s(const struct summary *summary, const struct release *release);
 
-/*
- * The frame that says where goroutines wait: the innermost outside of the runtime and of what the
- * standard library puts around it. NULL: there is no frame.
- */
-const struct frame *stack_place(const struct wait_stack *stack);
-
 /* Whether both are the same code path: lines and files move with every release, functions rarely.
  */
 bool stack_same_place(const struct wait_stack *a, const struct wait_stack *b);

@@ -261,6 +261,12 @@ int release_block(struct release *release, uint32_t index, pid_t pid, struct blo
 int named_hists_get(struct named_hists *hists, const char *name, struct named_hist **ret_hist);
 
 /*
+ * The frame that says where goroutines wait: the innermost outside of the runtime and of what the
+ * standard library puts around it; where there is no other, the outermost. NULL: there is no frame.
+ */
+const struct frame *stack_place(const struct wait_stack *stack);
+
+/*
  * Merges equal stacks, creators and users of system calls, and sorts every list: largest total time
  * first (of a stack: ended waits and those that last), creators by count, processes by start,
  * blocks by (index, pid). Call once all is in; calling it again changes nothing.

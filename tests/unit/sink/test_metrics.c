@@ -54,7 +54,7 @@ static void test_two_releases(void **state)
 		  "receive\",function=\"database/sql.(*DB).conn\"}",
 		  SAMPLE_WAITING },
 		{ "parkmeter_go_waiting_stack_seconds{version=\"v2.2.0\",reason=\"IO wait\","
-		  "function=\"net.(*netFD).Read\"}",
+		  "function=\"net/http.(*conn).serve\"}",
 		  88000 * 0.031 + 118 * 0.9 },
 		{ "parkmeter_quality_hits{site=\"execute\"}", 231000 },
 		{ "parkmeter_quality_hits{site=\"stw_end\"}", 240 },
