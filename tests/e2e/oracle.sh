@@ -4,15 +4,16 @@
 # the same time, must agree: dispatches within 1 %, quantiles within a bucket or 5 %, waiting time by
 # reason within 2 %.
 #
-#   tests/e2e/oracle.sh GO_VERSION
+#   tests/e2e/oracle.sh GO_VERSION [go build flags...]
 set -eu
-[ $# -eq 1 ] || { sed -n '3,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '3,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 # shellcheck source=tests/e2e/common.sh
 . "$(dirname "$0")/common.sh"
 need_root
 version=$1 seconds=4
+shift
 
-waits=$(build "$version" waits)
+waits=$(build "$version" waits "$@")
 tool=$("$top/tests/e2e/oracle/tool.sh")
 
 start waits "$waits" -for "${seconds}s" -trace "$scratch/trace"
@@ -24,6 +25,6 @@ drive_until '"waits"' "$scratch/waits.out" >"$scratch/drive"
 release
 
 "$tool" -d=parsed "$scratch/trace" > "$scratch/trace.txt"
-echo "Go $version: $(cut -c1-160 "$scratch/waits.out" | tail -n 1)"
+echo "Go $version${*:+ $*}: $(cut -c1-160 "$scratch/waits.out" | tail -n 1)"
 [ -z "${KEEP:-}" ] || cp "$scratch/trace.txt" "$scratch/summary.json" "$scratch/trace" "$KEEP"
 python3 "$top/tests/e2e/oracle/oracle.py" "$scratch/trace.txt" "$scratch/summary.json"

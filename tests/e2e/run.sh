@@ -46,6 +46,7 @@ run_bats() {
 }
 
 run lifecycle.sh
+run oracle/selftest.py
 run oracle.sh 1.22
 run oracle.sh 1.26
 run reasons.sh 1.19

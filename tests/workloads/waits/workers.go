@@ -362,7 +362,7 @@ func burner(w *workers, c *counter) {
 	for !w.stopping.Load() {
 		w.compute(30 * time.Millisecond)
 		c.add()
-		time.Sleep(220 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
 	}
 }
 
