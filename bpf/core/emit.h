@@ -26,14 +26,21 @@ static __always_inline void raise_max(__u64 *max, __u64 value)
 		*(volatile __u64 *)max = value;
 }
 
+/*
+ * `ns` must not be negative, and yet can be by some nanoseconds: bpf_ktime_get_ns() may step back
+ * while the kernel updates the clock (kernel/time/timekeeping.c, ktime_get_mono_fast_ns()).
+ */
 static __always_inline void hist_record(__u32 tgid, __u32 metric, __u32 sub, __u64 ns, __u64 now)
 {
 	struct hist_key key = { .tgid = tgid };
 	struct hist_value *hist;
 	__u64 block = (now - window.origin_ns) / BLOCK_NS;
-	__u32 bucket = bucket_index(ns);
+	__u32 bucket;
 	long error;
 
+	if ((__s64)ns < 0)
+		ns = 0;
+	bucket = bucket_index(ns);
 	if (block > BLOCK_MAX)
 		block = BLOCK_MAX;
 	key.block = block;
@@ -58,10 +65,13 @@ static __always_inline void hist_record(__u32 tgid, __u32 metric, __u32 sub, __u
 /* Adds a duration to the total of `key` in a map of struct wait_value. */
 static __always_inline void total_add(void *map, const void *key, __u64 ns, __u32 full_counter)
 {
-	struct wait_value first = { .count = 1, .sum_ns = ns, .max_ns = ns };
+	struct wait_value first = { .count = 1 };
 	struct wait_value *total;
 	long error = 0;
 
+	if ((__s64)ns < 0)
+		ns = 0; /* as above */
+	first.sum_ns = first.max_ns = ns;
 	total = bpf_map_lookup_elem(map, key);
 	if (!total) {
 		error = bpf_map_update_elem(map, key, &first, BPF_NOEXIST);
