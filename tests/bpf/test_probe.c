@@ -180,15 +180,13 @@ static void stops_of_the_world_are_reported(void **state)
 	for (size_t i = 0; i < fixture->event_count; i++) {
 		const struct event_stw *stop = &fixture->events[i].stw;
 		const char *reason;
-		struct gobin_func caller;
 
 		if (stop->header.kind != EVENT_STW)
 			continue;
 		reason = gobin_stw_reason(fixture->bin, stop->reason);
 		assert_non_null(reason);
 		assert_in_range(stop->duration_ns, 1, 10 * NS_PER_S);
-		assert_int_equal(
-			gobin_symbolize(fixture->bin, stop->caller_pc, &caller, NULL, NULL), 0);
+		assert_int_equal(stop->caller_pc, 0); /* the reason is known */
 		if (!strcmp(reason, "GC mark termination"))
 			terminations++;
 	}
