@@ -19,7 +19,7 @@ int file_read(int dir_fd, const char *path, size_t max_bytes, char **ret_data, s
 	size_t size;
 	char *data;
 
-	fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_set_errno(err, -errno, "cannot open %s", path);
 	for (;;) {
@@ -63,17 +63,20 @@ int file_write_all(int fd, const void *data, size_t size)
 	return 0;
 }
 
-static int write_synced(const char *path, const void *data, size_t size)
+/* A new file beside the goal, under a name that nobody can have prepared; `path` gets it. */
+static int write_synced(char *path, const void *data, size_t size)
 {
-	CLEANUP(closep) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	CLEANUP(closep) int fd = mkostemp(path, O_CLOEXEC);
 	int r;
 
 	if (fd < 0)
 		return -errno;
 	r = file_write_all(fd, data, size);
+	if (r == 0 && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
+		r = -errno;
 	if (r < 0)
-		return r;
-	return fsync(fd) < 0 ? -errno : 0;
+		unlink(path);
+	return r;
 }
 
 /* A device or a pipe (/dev/stdout, a FIFO) is written in place: it cannot be renamed over. */
@@ -99,15 +102,13 @@ int file_write(const char *path, const void *data, size_t size, struct err *err)
 		r = fd < 0 ? -errno : file_write_all(fd, data, size);
 		return r < 0 ? err_set_errno(err, r, "cannot write %s", path) : 0;
 	}
-	buf_addf(&temporary, "%s.%d.tmp", path, (int)getpid());
+	buf_addf(&temporary, "%s.XXXXXX", path);
 	if (buf_status(&temporary) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
 	r = write_synced(temporary.data, data, size);
-	if (r == 0 && rename(temporary.data, path) < 0)
+	if (r == 0 && rename(temporary.data, path) < 0) {
 		r = -errno;
-	if (r < 0) {
 		unlink(temporary.data);
-		return err_set_errno(err, r, "cannot write %s", path);
 	}
-	return 0;
+	return r < 0 ? err_set_errno(err, r, "cannot write %s", path) : 0;
 }

@@ -62,17 +62,17 @@ static int set_id(struct summary *summary)
 
 static int copy_context(struct context *to, const struct context *from)
 {
-	int r = text_copy(&to->service, from->service);
+	int r = summary_set_string(&to->service, from->service);
 
-	r = r < 0 ? r : text_copy(&to->env, from->env);
-	r = r < 0 ? r : text_copy(&to->version, from->version);
-	r = r < 0 ? r : text_copy(&to->commit, from->commit);
-	r = r < 0 ? r : text_copy(&to->build_id, from->build_id);
-	r = r < 0 ? r : text_copy(&to->pipeline, from->pipeline);
-	r = r < 0 ? r : text_copy(&to->build_url, from->build_url);
-	r = r < 0 ? r : text_copy(&to->node, from->node);
-	r = r < 0 ? r : text_copy(&to->trace_id, from->trace_id);
-	return r < 0 ? r : text_copy(&to->span_id, from->span_id);
+	r = r < 0 ? r : summary_set_string(&to->env, from->env);
+	r = r < 0 ? r : summary_set_string(&to->version, from->version);
+	r = r < 0 ? r : summary_set_string(&to->commit, from->commit);
+	r = r < 0 ? r : summary_set_string(&to->build_id, from->build_id);
+	r = r < 0 ? r : summary_set_string(&to->pipeline, from->pipeline);
+	r = r < 0 ? r : summary_set_string(&to->build_url, from->build_url);
+	r = r < 0 ? r : summary_set_string(&to->node, from->node);
+	r = r < 0 ? r : summary_set_string(&to->trace_id, from->trace_id);
+	return r < 0 ? r : summary_set_string(&to->span_id, from->span_id);
 }
 
 static int describe_machine(struct capture *capture, struct err *err)
@@ -85,8 +85,8 @@ static int describe_machine(struct capture *capture, struct err *err)
 	summary->cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	summary->command_status = -1;
 	r = set_id(summary);
-	r = r < 0 ? r : text_copy(&summary->kernel, machine.release);
-	r = r < 0 ? r : text_copy(&summary->agent_version, PARKMETER_VERSION);
+	r = r < 0 ? r : summary_set_string(&summary->kernel, machine.release);
+	r = r < 0 ? r : summary_set_string(&summary->agent_version, PARKMETER_VERSION);
 	r = r < 0 ? r : copy_context(&summary->context, &capture->options->context);
 	return r < 0 ? err_set_errno(err, r, "cannot begin a capture") : 0;
 }
@@ -98,7 +98,8 @@ static int name_service(struct capture *capture)
 
 	for (size_t i = 0; i < capture->member_count && !context->service; i++) {
 		if (capture->members[i].target)
-			return text_copy(&context->service, capture->members[i].target->service);
+			return summary_set_string(&context->service,
+						  capture->members[i].target->service);
 	}
 	return 0;
 }
@@ -149,7 +150,7 @@ static int arm(struct capture *capture, struct err *err)
 	if (r < 0)
 		return r;
 	if (capture->options->lens_probe)
-		text_copy(&capture->summary->attach, probe_attach_name(capture->session));
+		summary_set_string(&capture->summary->attach, probe_attach_name(capture->session));
 	if (!capture->member_count && !roster_expects(capture))
 		return err_set(err, -ESRCH, "no process to measure: it ended while being attached");
 	return name_service(capture);

@@ -116,8 +116,6 @@ const struct executable *executable_of_key(const struct capture *capture,
  * new. `version` is what the process announces of itself, or NULL. */
 int release_of_process(struct capture *capture, const struct binary *binary, const char *version,
 		       size_t *ret_index);
-/* Copies a text, NULL included. -ENOMEM. */
-int text_copy(char **field, const char *value);
 
 /* ---- collect.c ---- */
 

@@ -34,14 +34,6 @@ static const char *release_name(const struct gobin_info *info, const char *versi
 	return "unknown";
 }
 
-int text_copy(char **field, const char *value)
-{
-	if (!value)
-		return 0;
-	*field = strdup(value);
-	return *field ? 0 : -ENOMEM;
-}
-
 static int new_release(struct capture *capture, const struct gobin_info *info, const char *name,
 		       size_t *ret_index)
 {
@@ -63,10 +55,10 @@ static int new_release(struct capture *capture, const struct gobin_info *info, c
 	if (r < 0)
 		return r;
 	if (info) {
-		r = text_copy(&release->revision, info->revision);
-		r = r < 0 ? r : text_copy(&release->go_build_id, info->go_build_id);
-		r = r < 0 ? r : text_copy(&release->go_version, info->go_version);
-		r = r < 0 ? r : text_copy(&release->module, info->module);
+		r = summary_set_string(&release->revision, info->revision);
+		r = r < 0 ? r : summary_set_string(&release->go_build_id, info->go_build_id);
+		r = r < 0 ? r : summary_set_string(&release->go_version, info->go_version);
+		r = r < 0 ? r : summary_set_string(&release->module, info->module);
 	}
 	*ret_index = capture->summary->release_count - 1;
 	return r;

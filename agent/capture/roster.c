@@ -56,11 +56,11 @@ static int describe(struct capture *capture, struct member *member)
 	process->kernel = capture->options->lens_kernel;
 	if (target) {
 		process->started_ns = target->started_ns;
-		r = text_copy(&process->exe, target->exe);
-		r = r < 0 ? r : text_copy(&process->container, target->container);
-		r = r < 0 ? r : text_copy(&process->pod, target->pod);
+		r = summary_set_string(&process->exe, target->exe);
+		r = r < 0 ? r : summary_set_string(&process->container, target->container);
+		r = r < 0 ? r : summary_set_string(&process->pod, target->pod);
 	} else if (member->binary) {
-		r = text_copy(&process->exe, member->binary->path);
+		r = summary_set_string(&process->exe, member->binary->path);
 	}
 	return r;
 }
@@ -138,7 +138,7 @@ static int join(struct capture *capture, struct target *target, uint64_t exec_ns
 		config = executable->config;
 		process->probed = true;
 	} else if (executable && capture->options->lens_probe) {
-		text_copy(&process->refused, executable->refused);
+		summary_set_string(&process->refused, executable->refused);
 	}
 	config.binary_id = binary->id;
 	config.load_bias = target->load_bias;
@@ -278,7 +278,7 @@ static void join_enrolled(struct capture *capture, const struct event_exec *even
 	process = process_of(capture, member);
 	process->probed = executable && executable->usable;
 	if (executable && executable->refused && capture->options->lens_probe)
-		text_copy(&process->refused, executable->refused);
+		summary_set_string(&process->refused, executable->refused);
 	if (!process->started_ns)
 		process->started_ns = event->header.time_ns;
 }

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/http.h"
 #include "capture/capture.h"
 #include "cli/cli.h"
 #include "sink/sink.h"
@@ -377,6 +378,19 @@ static int write_text(const struct arguments *arguments, const struct summary *s
 	return 0;
 }
 
+static int push(const struct arguments *arguments, const struct summary *summary)
+{
+	CLEANUP(buf_release) struct buf shown = BUF_INIT;
+	struct push_result result;
+	struct err err = ERR_INIT;
+
+	if (push_summary(&arguments->push, summary, &result, &err) < 0)
+		return cli_error(&err);
+	if (!arguments->quiet && http_url_redact(arguments->push.url, &shown, &err) == 0)
+		fprintf(stderr, "pushed to %s\n", shown.data);
+	return EXIT_DONE;
+}
+
 /* Every output is tried, whatever became of the others. EXIT_DONE or EXIT_ERROR. */
 static int publish(const struct arguments *arguments, const struct summary *summary)
 {
@@ -388,14 +402,8 @@ static int publish(const struct arguments *arguments, const struct summary *summ
 	if (!arguments->json && write_text(arguments, summary, &err) < 0)
 		code = cli_error(&err);
 	fflush(stdout);
-	if (arguments->push.url) {
-		struct push_result result;
-
-		if (push_summary(&arguments->push, summary, &result, &err) < 0)
-			code = cli_error(&err);
-		else if (!arguments->quiet)
-			fprintf(stderr, "pushed to %s\n", arguments->push.url);
-	}
+	if (arguments->push.url && push(arguments, summary) != EXIT_DONE)
+		code = EXIT_ERROR;
 	return code;
 }
 
@@ -454,6 +462,9 @@ static int run(struct arguments *arguments)
 	if (r < 0)
 		return cli_error(&err);
 	arguments->capture.command_output_to_stderr = arguments->json;
+	if (arguments->push.url &&
+	    push_check(&arguments->push, &arguments->capture.context, &err) < 0)
+		return cli_usage("capture", "%s", err.text);
 	sites = getenv("PARKMETER_TEST_SITES");
 	arguments->capture.entry_sites = sites && strcmp(sites, "entry") == 0;
 	r = capture_run(&arguments->capture, &summary, &err);

@@ -224,8 +224,7 @@ static const struct {
 } release_families[] = {
 	{ { "go_goroutines_created", "gauge", "Goroutines created during the capture." },
 	  count_created },
-	{ { "go_goroutines_known", "gauge",
-	    "Goroutines that had been seen and were alive when the capture closed." },
+	{ { "go_goroutines", "gauge", "Most goroutines counted at once during the capture." },
 	  count_goroutines },
 	{ { "go_gc_cycles", "gauge", "Garbage collection cycles during the capture." },
 	  count_gc_cycles },

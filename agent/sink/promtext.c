@@ -12,9 +12,9 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #define PREFIX           "parkmeter_"
-#define REPLACEMENT      "\xef\xbf\xbd" /* U+FFFD */
 #define NUMBER_BYTES_MAX 32
 
 void prom_init(struct prom_writer *writer, struct buf *buf)
@@ -33,56 +33,21 @@ void prom_begin(struct prom_writer *writer, const struct prom_family *family)
 	writer->seen_count = 0;
 }
 
-/* Bytes of the well-formed UTF-8 character at `text` (Unicode 15, table 3-7), 0 when there is none.
- * Stops at the NUL like at any other byte that does not continue a character. */
-static size_t utf8_length(const unsigned char *text)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t more;
-
-	if (text[0] < 0x80)
-		return 1;
-	if (text[0] < 0xc2 || text[0] > 0xf4)
-		return 0;
-	more = text[0] < 0xe0 ? 1 : text[0] < 0xf0 ? 2 : 3;
-	if (text[0] == 0xe0)
-		low = 0xa0; /* overlong */
-	else if (text[0] == 0xed)
-		high = 0x9f; /* surrogates */
-	else if (text[0] == 0xf0)
-		low = 0x90; /* overlong */
-	else if (text[0] == 0xf4)
-		high = 0x8f; /* above U+10FFFF */
-	for (size_t i = 1; i <= more; i++) {
-		if (text[i] < low || text[i] > high)
-			return 0;
-		low = 0x80;
-		high = 0xbf;
-	}
-	return more + 1;
-}
-
-/* ASCII's control characters and, in two bytes, those of Latin-1. */
-static bool is_control(const unsigned char *text)
-{
-	return text[0] < ' ' || text[0] == 0x7f || (text[0] == 0xc2 && text[1] < 0xa0);
-}
-
 void prom_sanitize(struct buf *buf, const char *text, size_t max_bytes)
 {
-	const unsigned char *at = (const unsigned char *)text;
 	size_t used = 0;
 
-	while (*at) {
-		size_t length = utf8_length(at);
-		bool keep = length && !is_control(at);
-		size_t added = keep ? length : strlen(REPLACEMENT);
+	while (*text) {
+		uint32_t code;
+		size_t length = utf8_decode(text, &code);
+		bool keep = code != UINT32_MAX && !utf8_is_control(code);
+		size_t added = keep ? length : strlen(UTF8_REPLACEMENT);
 
 		if (used + added > max_bytes)
 			return;
-		buf_add(buf, keep ? (const char *)at : REPLACEMENT, added);
+		buf_add(buf, keep ? text : UTF8_REPLACEMENT, added);
 		used += added;
-		at += length ? length : 1;
+		text += length;
 	}
 }
 

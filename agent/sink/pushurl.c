@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/http.h"
+#include "base/utf8.h"
 
 #define JOB_DEFAULT "parkmeter"
 #define KEY_COUNT   5
@@ -120,16 +121,6 @@ static int check_base_url(const struct push_options *options, struct err *err)
 	return 0;
 }
 
-/* What Prometheus demands of a label's value. */
-static bool is_utf8(const char *value)
-{
-	json_t *string = json_string(value); /* NULL unless it is */
-	bool valid = string != NULL;
-
-	json_decref(string);
-	return valid;
-}
-
 static int check_label(const struct key_label *label, struct err *err)
 {
 	if (!*label->value && strcmp(label->name, "job") == 0)
@@ -140,7 +131,7 @@ static int check_label(const struct key_label *label, struct err *err)
 			       "cannot push under a %s of %zu bytes: it is part of the group's "
 			       "address; set one of at most %d bytes",
 			       label->name, strlen(label->value), PUSH_LABEL_BYTES_MAX);
-	if (!is_utf8(label->value))
+	if (!utf8_valid(label->value))
 		return err_set(err, -EINVAL,
 			       "cannot push under a %s that is not UTF-8; set another",
 			       label->name);

@@ -35,10 +35,7 @@ struct waits {
 int waits_collect(const struct release *release, struct waits *ret_waits);
 void waits_release(struct waits *waits);
 
-/*
- * The innermost function outside of runtime, sync and internal packages: the one that a developer
- * knows. Where all is plumbing it is the outermost, "unknown" without frames.
- */
+/* The function of stack_place(), "unknown" without frames. */
 const char *wait_function(const struct wait_stack *stack);
 
 #endif

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "summary/utf8.h"
+#include "base/utf8.h"
 
 #define GAP           2
 #define GIVEN_WAY_MIN 8

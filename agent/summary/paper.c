@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "summary/utf8.h"
+#include "base/utf8.h"
 
 /* SGR parameters (ECMA-48). Only the eight colours that every theme adapts. */
 static const char *const inks[] = {

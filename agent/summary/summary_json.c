@@ -13,10 +13,10 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "parkmeter/limits.h"
 #include "summary/losses.h"
 #include "summary/parts.h"
-#include "summary/utf8.h"
 
 struct maker {
 	bool failed;

@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 #include "summary/bars.h"
 #include "summary/grid.h"
 #include "summary/human.h"
 #include "summary/parts.h"
 #include "summary/sections.h"
-#include "summary/utf8.h"
 
 #define REASONS_SHOWN      8
 #define SYSCALLS_SHOWN     6

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 
 #define CONTAINER_ID_MIN 12
 #define CONTAINER_ID_MAX 64
@@ -326,45 +327,15 @@ int identity_attribute(const char *attributes, const char *key, char **ret_value
 	return 0;
 }
 
-/* Bytes of the well-formed UTF-8 sequence at `at`, 0 when there is none (RFC 3629, table 3-7 of
- * Unicode: no overlong forms, no surrogates, nothing above U+10FFFF). */
-static size_t utf8_size(const unsigned char *at)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t size;
-
-	if (at[0] < 0x80)
-		return 1;
-	if (at[0] < 0xc2 || at[0] > 0xf4)
-		return 0;
-	size = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-	if (at[0] == 0xe0)
-		low = 0xa0;
-	if (at[0] == 0xed)
-		high = 0x9f;
-	if (at[0] == 0xf0)
-		low = 0x90;
-	if (at[0] == 0xf4)
-		high = 0x8f;
-	if (at[1] < low || at[1] > high)
-		return 0;
-	for (size_t i = 2; i < size; i++) {
-		if (at[i] < 0x80 || at[i] > 0xbf)
-			return 0;
-	}
-	return size;
-}
-
 /* Copies one character or its substitute; returns how many bytes it read. */
-static size_t clean_one(const unsigned char *at, char *put, size_t *used)
+static size_t clean_one(const char *at, char *put, size_t *used)
 {
-	size_t size = utf8_size(at);
-	/* U+0080 to U+009F are control characters too: 0xc2 0x80 to 0xc2 0x9f. */
-	bool control = *at < 0x20 || *at == 0x7f || (size == 2 && *at == 0xc2 && at[1] < 0xa0);
+	uint32_t code;
+	size_t size = utf8_decode(at, &code);
 
-	if (size == 0 || control) {
+	if (code == UINT32_MAX || utf8_is_control(code)) {
 		put[(*used)++] = '?';
-		return size ? size : 1;
+		return size;
 	}
 	memcpy(put + *used, at, size);
 	*used += size;
@@ -375,18 +346,19 @@ int identity_clean(const char *text, char **ret_clean)
 {
 	static const char space[] = " \t\r\n";
 	CLEANUP(freep) char *clean = NULL;
-	const unsigned char *at, *end;
+	const char *at, *end;
 	size_t used = 0;
+	uint32_t code;
 
 	text += strspn(text, space);
-	at = (const unsigned char *)text;
+	at = text;
 	end = at + strlen(text);
 	while (end > at && strchr(space, end[-1]))
 		end--;
 	clean = malloc(IDENTITY_MAX + 1);
 	if (!clean)
 		return -ENOMEM;
-	while (at < end && used + (utf8_size(at) ? utf8_size(at) : 1) <= IDENTITY_MAX)
+	while (at < end && used + utf8_decode(at, &code) <= IDENTITY_MAX)
 		at += clean_one(at, clean, &used);
 	clean[used] = '\0';
 	*ret_clean = used ? TAKE_PTR(clean) : NULL;

@@ -23,7 +23,7 @@ scrape_configs:
 - job_name: both
   static_configs: [{targets: ["$prometheus", "$gateway"]}]
 END
-prometheus-pushgateway --web.listen-address="$gateway" >"$scratch/gateway.log" 2>&1 &
+prometheus-pushgateway --persistence.file= --web.listen-address="$gateway" >"$scratch/gateway.log" 2>&1 &
 gateway_pid=$!
 pids="$pids $gateway_pid"
 prometheus --config.file="$scratch/prometheus.yml" --storage.tsdb.path="$scratch/tsdb" \

@@ -40,7 +40,7 @@ loadgen=$(build system loadgen)
 
 heading "Starting a Pushgateway on loopback, and $rate requests per second that wait for nobody"
 gateway=127.0.0.1:$(free_port)
-prometheus-pushgateway --web.listen-address="$gateway" >"$scratch/gateway.log" 2>&1 &
+prometheus-pushgateway --persistence.file= --web.listen-address="$gateway" >"$scratch/gateway.log" 2>&1 &
 pids="$pids $!"
 gateway_ready() { curl -fsS -o /dev/null --max-time 1 "http://$gateway/-/ready" 2>/dev/null; }
 within 10 gateway_ready || die "the Pushgateway does not answer: $(cat "$scratch/gateway.log")"

@@ -41,7 +41,7 @@ static void test_two_releases(void **state)
 		  1 },
 		{ "parkmeter_capture_start_timestamp_seconds", 1786702951 },
 		{ "parkmeter_capture_duration_seconds", 60 },
-		{ "parkmeter_go_goroutines_known{version=\"v2.2.0\"}", 142 },
+		{ "parkmeter_go_goroutines{version=\"v2.2.0\"}", 142 },
 		{ "parkmeter_capture_processes{version=\"v2.2.0\"}", 2 },
 		{ "parkmeter_capture_processes_probed{version=\"v2.3.0\"}", 2 },
 		{ "parkmeter_go_goroutines_created{version=\"v2.2.0\"}", 400 * 15 },

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "summary/utf8.h"
+#include "base/utf8.h"
 #include "unit/summary/sample.h"
 
 /* Takes the summary. */

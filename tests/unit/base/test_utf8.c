@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "summary/utf8.h"
+#include "base/utf8.h"
 
 #define R UTF8_REPLACEMENT
 

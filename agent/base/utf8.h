@@ -3,8 +3,8 @@
  * Text from outside (names of processes, functions, labels) may hold anything. For JSON it must be
  * UTF-8; for a terminal it must neither steer it nor upset the columns.
  */
-#ifndef PARKMETER_SUMMARY_UTF8_H
-#define PARKMETER_SUMMARY_UTF8_H
+#ifndef PARKMETER_BASE_UTF8_H
+#define PARKMETER_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,6 +20,15 @@
  * U+10FFFF included) takes 1 byte and sets *ret_code to UINT32_MAX.
  */
 size_t utf8_decode(const char *text, uint32_t *ret_code);
+
+/* True for the C0 and C1 control characters and DEL. */
+static inline bool utf8_is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
+
+/* True when all of `text` is UTF-8. */
+bool utf8_valid(const char *text);
 
 /* Adds `text`, whatever is no UTF-8 replaced by U+FFFD. */
 void utf8_add(struct buf *buf, const char *text);

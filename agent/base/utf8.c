@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "summary/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -76,6 +76,18 @@ size_t utf8_decode(const char *text, uint32_t *ret_code)
 		return 1;
 	*ret_code = code;
 	return size;
+}
+
+bool utf8_valid(const char *text)
+{
+	uint32_t code;
+
+	while (*text) {
+		text += utf8_decode(text, &code);
+		if (code == UINT32_MAX)
+			return false;
+	}
+	return true;
 }
 
 void utf8_add(struct buf *buf, const char *text)
