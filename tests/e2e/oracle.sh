@@ -5,8 +5,10 @@
 # reason within 2 %.
 #
 #   tests/e2e/oracle.sh GO_VERSION [go build flags...]
+#
+# CAPTURE_OPTIONS is added to the capture's options, e.g. "--attach perf".
 set -eu
-[ $# -ge 1 ] || { sed -n '3,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '3,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 # shellcheck source=tests/e2e/common.sh
 . "$(dirname "$0")/common.sh"
 need_root
@@ -19,7 +21,8 @@ tool=$("$top/tests/e2e/oracle/tool.sh")
 start waits "$waits" -for "${seconds}s" -trace "$scratch/trace"
 # The window is the life of this command: it starts the interval and sees its end.
 drive_until '"waits"' "$scratch/waits.out" >"$scratch/drive"
-"$parkmeter" capture --pid "$started" --lens probe --json --quiet -- sh "$scratch/drive" \
+# shellcheck disable=SC2086 # a list of options
+"$parkmeter" capture --pid "$started" --lens probe ${CAPTURE_OPTIONS:-} --json --quiet -- sh "$scratch/drive" \
 	>"$scratch/summary.json" 2>"$scratch/err" ||
 	die "the capture failed: $(cat "$scratch/err" "$scratch/waits.err")"
 release

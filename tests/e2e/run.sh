@@ -49,6 +49,11 @@ run lifecycle.sh
 run oracle/selftest.py
 run oracle.sh 1.22
 run oracle.sh 1.26
+export CAPTURE_OPTIONS="--attach perf" # as on kernels before 6.6
+run oracle.sh 1.24
+export CAPTURE_OPTIONS="--lens probe,kernel"
+run oracle.sh 1.27 -buildmode=pie "-ldflags=-s -w"
+unset CAPTURE_OPTIONS
 run reasons.sh 1.19
 run reasons.sh 1.26
 run debian.sh

@@ -167,7 +167,8 @@ def main(arguments):
         return 1
     release = summary['releases'][0]
     report.note(f'tracer: {totals.direct} direct, {totals.reacquired} reacquired, '
-                f'{totals.unknown_start} of unknown begin; summary: {summary["quality"]["direct"]} direct')
+                f'{totals.unknown_start} of unknown begin; summary: {summary["quality"]["direct"]} direct, '
+                f'attached by {summary["attach"]}')
     compare_counts(report, totals, release)
     compare_quantiles(report, 'all', totals.all_latencies(), release['runnable'], RANK_SLACK, 0)
     compare_causes(report, totals, release)

@@ -119,7 +119,7 @@ def sample():
         lines += transition(now, 1, 'Runnable->Running', actor=-1)
         latencies.append(latency)
         waits.append(wait)
-    summary = {'releases': [{
+    summary = {'attach': 'perf', 'releases': [{
         'runnable': hist(latencies),
         'runnable_by_cause': [{'name': 'ready', 'hist': hist(latencies)}],
         'waiting': [{'name': 'sleep', 'hist': {'count': len(waits), 'sum_ns': sum(waits)}}],
