@@ -265,7 +265,9 @@ int peek_goroutine_count(const struct target *target, uint64_t *ret_count, struc
 	if (r == -E2BIG)
 		return err_set(err, r, "process %d has had more than %d goroutines",
 			       (int)target->pid, PEEK_GOROUTINES_MAX);
-	if (r == -EBADMSG && target_alive(target))
+	/* -EFAULT of a process that lives: it is in the middle of an exec, or the layout is wrong.
+	 */
+	if ((r == -EBADMSG || r == -EFAULT) && target_alive(target))
 		return err_set(err, -ENOTSUP,
 			       "the memory of process %d does not look like a Go runtime of its "
 			       "version, or its runtime has not started yet",
