@@ -3,8 +3,7 @@
 # Installs what building and testing parkmeter takes on Debian 12 or later.
 #
 #   packaging/deps.sh build    compiler, libraries, bpftool; libbpf >= 1.3 into build/deps when the
-#                              system's is older and its backports have one (1.1 works, too: probes
-#                              then attach one by one)
+#                              system's is older and its backports have one (1.1 works, too)
 #   packaging/deps.sh check    what the tests and the demo need on top: Go, servers, linters
 #   packaging/deps.sh vm       what `make vm` needs on top of that: an emulator
 #
@@ -12,10 +11,11 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-build="make gcc clang llvm bpftool pkg-config libbpf-dev libelf-dev libdw-dev libcapstone-dev
+build="make gcc libc6-dev clang llvm bpftool pkg-config libbpf-dev libelf-dev libdw-dev libcapstone-dev
 	libjansson-dev libcurl4-openssl-dev zlib1g-dev libzstd-dev"
 check="libcmocka-dev golang-go golang-github-mattn-go-sqlite3-dev prometheus-pushgateway prometheus
-	curl jq shellcheck clang-format clang-tidy libclang-rt-dev binutils procps bats python3"
+	curl jq openssl libcap2-bin shellcheck clang-format clang-tidy libclang-rt-dev binutils procps
+	python3 util-linux"
 vm="qemu-system-x86 seabios busybox-static cpio"
 
 install_missing() {
@@ -27,11 +27,21 @@ install_missing() {
 	[ -n "$missing" ] || return 0
 	[ "$(id -u)" -eq 0 ] || { echo "run as root to install:$missing" >&2; exit 1; }
 	echo "installing:$missing"
-	# Servers that the tests start themselves, on ports of their own: keep the packages' services down.
-	export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+	export DEBIAN_FRONTEND=noninteractive
+	hold_services
 	apt-get -qq update
 	# shellcheck disable=SC2086 # a list of package names
 	apt-get -qq install -y --no-install-recommends $missing >/dev/null
+}
+
+# The tests start servers themselves, on ports of their own: what is installed here for them must not
+# start as a service. (invoke-rc.d(8): 101 is "forbidden by policy".)
+hold_services() {
+	policy=/usr/sbin/policy-rc.d
+	[ ! -e $policy ] || return 0
+	trap 'rm -f $policy' EXIT
+	printf '#!/bin/sh\nexit 101\n' > $policy
+	chmod +x $policy
 }
 
 libbpf_is_new() {

@@ -375,7 +375,7 @@ def check_traces(paths, problems):
 
 # ---- spdx ----
 
-LICENSED = re.compile(r"(\.(c|h|py|sh|bats|go|proto)|(^|/)Makefile|^\.ci/run)$")
+LICENSED = re.compile(r"(\.(c|h|py|sh|go|proto)|(^|/)Makefile|^\.ci/run)$")
 SPDX = "SPDX-License-Identifier: "
 
 

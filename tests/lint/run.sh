@@ -33,7 +33,7 @@ c_files() {
 scripts() {
 	files | while IFS= read -r path; do
 		case $path in
-		*.sh | *.bats) printf '%s\n' "$path" ;;
+		*.sh) printf '%s\n' "$path" ;;
 		*) head -c 64 "$path" | head -n 1 | grep -aqE '^#! ?/(usr/)?bin/(env )?(ba|da)?sh' &&
 			printf '%s\n' "$path" ;;
 		esac
