@@ -50,12 +50,13 @@ static __always_inline void wait_record(const struct hit *hit, const struct goro
 {
 	struct wait_key key = {
 		.tgid = hit->tgid,
+		.program = hit->program,
 		.reason = value->reason,
 		.stack_id = value->stack_id,
 	};
 	__u64 ns = hit->now - value->since_ns;
 
-	hist_record(hit->tgid, METRIC_WAITING, value->reason, ns, hit->now);
+	hist_record(hit->tgid, hit->program, METRIC_WAITING, value->reason, ns, hit->now);
 	total_add(&waits, &key, ns, COUNTER_WAITS_FULL);
 }
 
@@ -155,8 +156,8 @@ static __always_inline void on_execute(struct pt_regs *regs)
 	if (value->since_ns < hit.floor_ns || value->state == GOROUTINE_RUNNING) {
 		count(COUNTER_UNMATCHED_EXECUTE);
 	} else if (value->state == GOROUTINE_RUNNABLE) {
-		hist_record(hit.tgid, METRIC_RUNNABLE, value->cause, hit.now - value->since_ns,
-			    hit.now);
+		hist_record(hit.tgid, hit.program, METRIC_RUNNABLE, value->cause,
+			    hit.now - value->since_ns, hit.now);
 	} else {
 		/* Picked while it waited: a GC worker, the trace reader, a park that was refused.
 		 */
@@ -204,7 +205,11 @@ static __always_inline void on_netpoll(struct pt_regs *regs)
 
 static __always_inline void created_record(const struct hit *hit, __u64 g, __u64 start_pc)
 {
-	struct created_key key = { .start_pc = start_pc, .tgid = hit->tgid };
+	struct created_key key = {
+		.start_pc = start_pc,
+		.tgid = hit->tgid,
+		.program = hit->program,
+	};
 	__u64 one = 1, *total;
 	long error = 0;
 

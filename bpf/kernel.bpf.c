@@ -54,11 +54,13 @@ static __always_inline __u64 thread_time_in(const struct thread_value *thread, _
 
 static __always_inline int thread_woken(struct task_struct *task)
 {
+	const struct target_config *config;
 	struct thread_value *thread;
 	__u64 now, off_ns;
 	__u32 tgid = task->tgid;
 
-	if (!watched_now(tgid))
+	config = watched_now(tgid);
+	if (!config)
 		return 0;
 	count(COUNTER_SCHED_WAKEUP);
 	thread = thread_get(task->pid);
@@ -70,7 +72,7 @@ static __always_inline int thread_woken(struct task_struct *task)
 	now = bpf_ktime_get_ns();
 	off_ns = thread_time_in(thread, THREAD_OFF_CPU, now);
 	if (off_ns)
-		hist_record(tgid, METRIC_OFFCPU, 0, off_ns, now);
+		hist_record(tgid, program_of(config->enrolled_ns), METRIC_OFFCPU, 0, off_ns, now);
 	thread_enter(thread, THREAD_QUEUED, now);
 	return 0;
 }
@@ -107,11 +109,13 @@ static __always_inline void switched_out(struct task_struct *task, bool preempte
 
 static __always_inline void switched_in(struct task_struct *task)
 {
+	const struct target_config *config;
 	struct thread_value *thread;
 	__u64 now, queued_ns;
 	__u32 tgid = task->tgid;
 
-	if (!watched_now(tgid))
+	config = watched_now(tgid);
+	if (!config)
 		return;
 	count(COUNTER_SCHED_SWITCH);
 	thread = thread_get(task->pid);
@@ -120,7 +124,8 @@ static __always_inline void switched_in(struct task_struct *task)
 	now = bpf_ktime_get_ns();
 	queued_ns = thread_time_in(thread, THREAD_QUEUED, now);
 	if (queued_ns)
-		hist_record(tgid, METRIC_RUNQUEUE, 0, queued_ns, now);
+		hist_record(tgid, program_of(config->enrolled_ns), METRIC_RUNQUEUE, 0, queued_ns,
+			    now);
 	thread_enter(thread, THREAD_ON_CPU, now);
 }
 
@@ -157,11 +162,13 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct syscall_key key = { .tgid = id >> 32 };
+	const struct target_config *config;
 	struct thread_value *thread;
 	__u32 tid = (__u32)id;
 	__u64 now, ns;
 
-	if (!watched_now(key.tgid))
+	config = watched_now(key.tgid);
+	if (!config)
 		return 0;
 	count(COUNTER_SYSCALL);
 	thread = bpf_map_lookup_elem(&threads, &tid);
@@ -170,9 +177,10 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 	now = bpf_ktime_get_ns();
 	ns = now - thread->syscall_ns;
 	thread->syscall_ns = 0;
+	key.program = program_of(config->enrolled_ns);
 	key.number = thread->syscall_number;
 	key.start_pc = thread->syscall_start_pc;
-	hist_record(key.tgid, METRIC_SYSCALL, key.number, ns, now);
+	hist_record(key.tgid, key.program, METRIC_SYSCALL, key.number, ns, now);
 	total_add(&syscalls, &key, ns, COUNTER_SYSCALLS_FULL);
 	return 0;
 }

@@ -30,6 +30,7 @@ struct member {
 	size_t release;
 	size_t process;
 	bool alive;
+	uint64_t enrolled_ns; /* of its configuration on the kernel side; 0: none */
 	uint64_t load_bias;
 	uint64_t cpu_opened_ns; /* its CPU time when the window opened or it joined */
 	uint64_t cpu_last_ns;   /* and as read last */
@@ -75,6 +76,9 @@ int roster_fill(struct capture *capture, struct err *err);
 
 /* The latest member with that pid, NULL when there is none. */
 struct member *roster_find(const struct capture *capture, pid_t pid);
+
+/* The member to which the kernel side charged something; NULL: unknown. */
+struct member *roster_find_program(const struct capture *capture, uint32_t tgid, uint32_t program);
 
 void roster_on_exec(struct capture *capture, const struct event_exec *event);
 void roster_on_exit(struct capture *capture, const struct event_exit *event);

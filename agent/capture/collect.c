@@ -138,12 +138,13 @@ static int take_runqueue(struct capture *capture, struct member *member, unsigne
 	return r;
 }
 
-static void on_hist(void *user, pid_t pid, unsigned int block, enum metric metric, unsigned int sub,
+static void on_hist(void *user, const struct hist_key *key, enum metric metric, unsigned int sub,
 		    const struct hist_value *value)
 {
 	struct collector *collector = user;
 	struct capture *capture = collector->capture;
-	struct member *member = roster_find(capture, pid);
+	struct member *member = roster_find_program(capture, key->tgid, key->program);
+	unsigned int block = key->block;
 	char text[32];
 	int r = 0;
 
@@ -214,7 +215,7 @@ static void on_wait(void *user, const struct wait_key *key, const struct wait_va
 		    const struct stack_value *stack)
 {
 	struct collector *collector = user;
-	struct member *member = roster_find(collector->capture, (pid_t)key->tgid);
+	struct member *member = roster_find_program(collector->capture, key->tgid, key->program);
 	struct wait_stack *into;
 
 	if (!member)
@@ -235,7 +236,7 @@ static void on_still_waiting(void *user, const struct goroutine_key *key,
 	struct member *member = roster_find(capture, (pid_t)key->tgid);
 	struct wait_stack *into;
 
-	if (!member || !member->alive)
+	if (!member || !member->alive || value->since_ns < member->enrolled_ns)
 		return;
 	into = new_stack(collector, member, value->reason, stack);
 	if (!into)
@@ -248,7 +249,7 @@ static void on_created(void *user, const struct created_key *key, uint64_t count
 {
 	struct collector *collector = user;
 	struct capture *capture = collector->capture;
-	struct member *member = roster_find(capture, (pid_t)key->tgid);
+	struct member *member = roster_find_program(capture, key->tgid, key->program);
 	struct release *release;
 	struct symbol creator, start;
 
@@ -266,7 +267,7 @@ static void on_syscall(void *user, const struct syscall_key *key, const struct w
 {
 	struct collector *collector = user;
 	struct capture *capture = collector->capture;
-	struct member *member = roster_find(capture, (pid_t)key->tgid);
+	struct member *member = roster_find_program(capture, key->tgid, key->program);
 	struct syscall_user *into;
 	const char *start = "";
 	char text[32];
@@ -326,9 +327,10 @@ struct naming {
 };
 
 /* The member, when it ran the executable that is about to change. */
-static const struct member *named_member(const struct naming *naming, uint32_t tgid)
+static const struct member *named_member(const struct naming *naming, uint32_t tgid,
+					 uint32_t program)
 {
-	const struct member *member = roster_find(naming->capture, (pid_t)tgid);
+	const struct member *member = roster_find_program(naming->capture, tgid, program);
 
 	return member && member->binary == naming->binary ? member : NULL;
 }
@@ -337,7 +339,7 @@ static void name_wait(void *user, const struct wait_key *key, const struct wait_
 		      const struct stack_value *stack)
 {
 	const struct naming *naming = user;
-	const struct member *member = named_member(naming, key->tgid);
+	const struct member *member = named_member(naming, key->tgid, key->program);
 
 	(void)value;
 	for (size_t i = 0; member && stack && i < STACK_FRAMES_MAX && stack->pcs[i]; i++)
@@ -347,7 +349,7 @@ static void name_wait(void *user, const struct wait_key *key, const struct wait_
 static void name_created(void *user, const struct created_key *key, uint64_t count)
 {
 	const struct naming *naming = user;
-	const struct member *member = named_member(naming, key->tgid);
+	const struct member *member = named_member(naming, key->tgid, key->program);
 
 	(void)count;
 	if (!member)
@@ -359,7 +361,7 @@ static void name_created(void *user, const struct created_key *key, uint64_t cou
 static void name_syscall(void *user, const struct syscall_key *key, const struct wait_value *value)
 {
 	const struct naming *naming = user;
-	const struct member *member = named_member(naming, key->tgid);
+	const struct member *member = named_member(naming, key->tgid, key->program);
 
 	(void)value;
 	if (member && key->start_pc)

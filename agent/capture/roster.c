@@ -29,6 +29,17 @@ struct member *roster_find(const struct capture *capture, pid_t pid)
 	return NULL;
 }
 
+struct member *roster_find_program(const struct capture *capture, uint32_t tgid, uint32_t program)
+{
+	for (size_t i = capture->member_count; i-- > 0;) {
+		struct member *member = &capture->members[i];
+
+		if ((uint32_t)member->pid == tgid && program_of(member->enrolled_ns) == program)
+			return member;
+	}
+	return NULL;
+}
+
 static struct member *find_alive(const struct capture *capture, pid_t pid)
 {
 	struct member *member = roster_find(capture, pid);
@@ -120,6 +131,13 @@ static uint64_t cpu_time_ns(pid_t pid)
 	return (user + system) * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
+static void leave(struct capture *capture, struct member *member, uint64_t time_ns)
+{
+	member->alive = false;
+	process_of(capture, member)->exited_ns = time_ns;
+	probe_remove_process(capture->session, member->pid);
+}
+
 /* Watches a process that runs already; `exec_ns` is its exec's time, 0 when that was long ago. */
 static int join(struct capture *capture, struct target *target, uint64_t exec_ns, struct err *err)
 {
@@ -142,11 +160,22 @@ static int join(struct capture *capture, struct target *target, uint64_t exec_ns
 	}
 	config.binary_id = binary->id;
 	config.load_bias = target->load_bias;
+	config.enrolled_ns = member->enrolled_ns = clock_mono_ns();
 	r = probe_add_process(capture->session, target->pid, &config, err);
-	if (r < 0)
+	if (r < 0) {
+		member->alive = process->probed = process->kernel = false;
+		summary_set_string(&process->refused, err->text);
 		return r;
-	if (exec_ns)
+	}
+	/* Whose end came before it was watched is never reported by the kernel side. */
+	if (!target_alive(target)) {
+		leave(capture, member, clock_mono_ns());
+		return 0;
+	}
+	if (exec_ns) {
+		process->started_ns = exec_ns;
 		process->exec_to_attach_ns = clock_mono_ns() - exec_ns;
+	}
 	if (capture->open)
 		member->cpu_opened_ns = member->cpu_last_ns = cpu_time_ns(target->pid);
 	return 0;
@@ -252,13 +281,6 @@ int roster_fill(struct capture *capture, struct err *err)
 	return r < 0 ? r : check_refusals(capture, err);
 }
 
-static void leave(struct capture *capture, struct member *member, uint64_t time_ns)
-{
-	member->alive = false;
-	process_of(capture, member)->exited_ns = time_ns;
-	probe_remove_process(capture->session, member->pid);
-}
-
 /* A process that the kernel side watches since its exec: learn who it is. */
 static void join_enrolled(struct capture *capture, const struct event_exec *event)
 {
@@ -275,12 +297,12 @@ static void join_enrolled(struct capture *capture, const struct event_exec *even
 	member = add_member(capture, pid, target, executable ? executable->binary : NULL);
 	if (!member)
 		return;
+	member->enrolled_ns = event->header.time_ns;
 	process = process_of(capture, member);
 	process->probed = executable && executable->usable;
 	if (executable && executable->refused && capture->options->lens_probe)
 		summary_set_string(&process->refused, executable->refused);
-	if (!process->started_ns)
-		process->started_ns = event->header.time_ns;
+	process->started_ns = event->header.time_ns;
 }
 
 /* The path that a process executes, as its own mount namespace calls it; "" when it is gone. */
@@ -345,17 +367,25 @@ static void join_late(struct capture *capture, const struct event_exec *event)
 
 void roster_on_exec(struct capture *capture, const struct event_exec *event)
 {
-	struct member *before = find_alive(capture, (pid_t)event->header.tgid);
+	pid_t pid = (pid_t)event->header.tgid;
+	struct member *before = find_alive(capture, pid);
+	struct member *now;
 
 	/* The same process under a new program is another member. */
-	if (before) {
+	if (before && event->enrolled) {
 		before->alive = false;
 		process_of(capture, before)->exited_ns = event->header.time_ns;
+	} else if (before) {
+		leave(capture, before, event->header.time_ns);
 	}
 	if (event->enrolled)
 		join_enrolled(capture, event);
 	else
 		join_late(capture, event);
+	/* Its processor time goes on. */
+	now = find_alive(capture, pid);
+	if (before && now && !now->cpu_opened_ns)
+		now->cpu_opened_ns = now->cpu_last_ns = before->cpu_last_ns;
 }
 
 void roster_on_exit(struct capture *capture, const struct event_exit *event)

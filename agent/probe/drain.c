@@ -129,7 +129,7 @@ static int drain_hist(void *user, const void *entry_key, const void *entry_value
 		return 0;
 	drain->done[drain->done_count++] = *key;
 	if (drain->visitor->hist)
-		drain->visitor->hist(drain->visitor->user, (pid_t)key->tgid, key->block,
+		drain->visitor->hist(drain->visitor->user, key,
 				     (enum metric)(key->metric_sub >> 12), key->metric_sub & 0xfff,
 				     entry_value);
 	return 0;

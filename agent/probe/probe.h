@@ -76,7 +76,10 @@ void probe_detach_binary(struct probe_session *session, uint32_t binary_id,
 int probe_watch_file(struct probe_session *session, const struct file_key *key,
 		     const struct target_config *config, struct err *err);
 
-/* Watches a process. `config` with load_bias and binary_id set. -ENOSPC: TARGETS_MAX reached. */
+/*
+ * Watches a process. `config` with load_bias and binary_id set; with enrolled_ns, too, where the
+ * caller wants to know it (0: now). -ENOSPC: TARGETS_MAX reached.
+ */
 int probe_add_process(struct probe_session *session, pid_t pid, const struct target_config *config,
 		      struct err *err);
 
@@ -116,8 +119,8 @@ int probe_event_fd(const struct probe_session *session);
 struct probe_visitor {
 	void *user;
 	void (*event)(void *user, const struct event_header *event, size_t size_bytes);
-	void (*hist)(void *user, pid_t pid, unsigned int block, enum metric metric,
-		     unsigned int sub, const struct hist_value *value);
+	void (*hist)(void *user, const struct hist_key *key, enum metric metric, unsigned int sub,
+		     const struct hist_value *value);
 	void (*wait)(void *user, const struct wait_key *key, const struct wait_value *value,
 		     const struct stack_value *stack); /* stack is NULL for stack_id 0 */
 	void (*still_waiting)(void *user, const struct goroutine_key *key,

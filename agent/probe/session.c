@@ -143,7 +143,8 @@ int probe_add_process(struct probe_session *session, pid_t pid, const struct tar
 	if (r < 0)
 		return r;
 	enrolled = *config;
-	enrolled.enrolled_ns = clock_mono_ns();
+	if (!enrolled.enrolled_ns)
+		enrolled.enrolled_ns = clock_mono_ns();
 	r = bpf_map_update_elem(bpf_map__fd(session->skel->maps.targets), &tgid, &enrolled,
 				BPF_ANY);
 	if (r == -E2BIG)

@@ -30,9 +30,10 @@ static __always_inline void raise_max(__u64 *max, __u64 value)
  * `ns` must not be negative, and yet can be by some nanoseconds: bpf_ktime_get_ns() may step back
  * while the kernel updates the clock (kernel/time/timekeeping.c, ktime_get_mono_fast_ns()).
  */
-static __always_inline void hist_record(__u32 tgid, __u32 metric, __u32 sub, __u64 ns, __u64 now)
+static __always_inline void hist_record(__u32 tgid, __u32 program, __u32 metric, __u32 sub,
+					__u64 ns, __u64 now)
 {
-	struct hist_key key = { .tgid = tgid };
+	struct hist_key key = { .tgid = tgid, .program = program };
 	struct hist_value *hist;
 	__u64 block = (now - window.origin_ns) / BLOCK_NS;
 	__u32 bucket;

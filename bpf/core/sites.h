@@ -12,6 +12,7 @@ struct hit {
 	__u64 now;
 	__u64 floor_ns; /* a stamp before this one is unknown */
 	__u32 tgid;
+	__u32 program;
 };
 
 static __always_inline bool hit_begin(struct hit *hit, __u32 site)
@@ -26,6 +27,7 @@ static __always_inline bool hit_begin(struct hit *hit, __u32 site)
 	if (!*(volatile __u32 *)&window.active)
 		return false;
 	hit->floor_ns = window.opened_ns;
+	hit->program = program_of(hit->config->enrolled_ns);
 	if (hit->config->enrolled_ns > hit->floor_ns)
 		hit->floor_ns = hit->config->enrolled_ns;
 	count(COUNTER_HIT + site);

@@ -109,9 +109,21 @@ struct target_config {
 	 * <= 1.21); empty when both are 0. */
 	__u64 gopreempt_lo;
 	__u64 gopreempt_hi;
-	__u64 load_bias;   /* run-time address minus the ELF file's; 0 unless PIE */
-	__u64 enrolled_ns; /* written by the kernel side when it enrols a process at exec */
+	__u64 load_bias; /* run-time address minus the ELF file's; 0 unless PIE */
+	/* When the process came under this configuration: what was stamped before is another
+	 * program's. Written by the kernel side when it enrols a process at exec. */
+	__u64 enrolled_ns;
 };
+
+/*
+ * Which program of a process a total belongs to: a process that executes another release keeps its
+ * pid, and a pid may be given again. Microseconds, because they fit the keys and no process
+ * executes twice within one.
+ */
+static inline __u32 program_of(__u64 enrolled_ns)
+{
+	return (__u32)(enrolled_ns >> 10);
+}
 
 /* An executable as exec sees it: the file's inode number and its superblock's device, kernel form.
  */
@@ -123,6 +135,7 @@ struct file_key {
 
 struct hist_key {
 	__u32 tgid;
+	__u32 program;    /* program_of() */
 	__u16 block;      /* number of the 2 s block since the session's first window opened */
 	__u16 metric_sub; /* metric << 12 | sub */
 };
@@ -135,9 +148,11 @@ struct hist_value {
 
 /* Waiting time by reason and stack. */
 struct wait_key {
-	__u32 tgid;
-	__u32 reason;
 	__u64 stack_id; /* key into `stacks`; 0: no stack could be read */
+	__u32 tgid;
+	__u32 program; /* program_of() */
+	__u32 reason;
+	__u32 pad;
 };
 
 struct wait_value {
@@ -156,14 +171,16 @@ struct created_key {
 	__u64 creator_pc; /* g.gopc */
 	__u64 start_pc;   /* g.startpc */
 	__u32 tgid;
-	__u32 pad;
+	__u32 program; /* program_of() */
 };
 
 /* System calls by the goroutine on the thread. */
 struct syscall_key {
 	__u64 start_pc; /* of the goroutine; 0: no goroutine known on that thread */
 	__u32 tgid;
+	__u32 program; /* program_of() */
 	__u32 number;
+	__u32 pad;
 };
 
 enum goroutine_state {

@@ -82,13 +82,12 @@ static void on_event(void *user, const struct event_header *event, size_t size)
 	memcpy(&fixture->events[fixture->event_count++], event, size);
 }
 
-static void on_hist(void *user, pid_t pid, unsigned int block, enum metric metric, unsigned int sub,
+static void on_hist(void *user, const struct hist_key *key, enum metric metric, unsigned int sub,
 		    const struct hist_value *value)
 {
 	struct fixture *fixture = user;
 	uint64_t count = 0, least_ns = 0, top = 0;
 
-	(void)pid;
 	for (uint32_t i = 0; i < BUCKET_COUNT; i++) {
 		count += value->counts[i];
 		least_ns += value->counts[i] * bucket_lower_ns(i);
@@ -99,8 +98,8 @@ static void on_hist(void *user, pid_t pid, unsigned int block, enum metric metri
 		fixture->inconsistent++;
 	fixture->hist_counts[metric][sub] += count;
 	fixture->hist_sums_ns[metric][sub] += value->sum_ns;
-	if (block >= fixture->blocks)
-		fixture->blocks = block + 1;
+	if (key->block >= fixture->blocks)
+		fixture->blocks = key->block + 1;
 }
 
 static struct fixture_wait *next_wait(struct fixture *fixture, const struct stack_value *stack)

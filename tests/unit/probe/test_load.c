@@ -20,11 +20,11 @@
 /* Keys are compared byte by byte by the kernel: padding would make two of one. */
 _Static_assert(sizeof(struct target_config) == 10 * 4 + 4 * 4 + 4 * 8, "padding");
 _Static_assert(sizeof(struct file_key) == 8 + 4 + 4, "padding");
-_Static_assert(sizeof(struct hist_key) == 4 + 2 + 2, "padding");
+_Static_assert(sizeof(struct hist_key) == 4 + 4 + 2 + 2, "padding");
 _Static_assert(sizeof(struct hist_value) == 8 + 8 + 4 * BUCKET_COUNT, "padding");
-_Static_assert(sizeof(struct wait_key) == 4 + 4 + 8, "padding");
+_Static_assert(sizeof(struct wait_key) == 8 + 4 + 4 + 4 + 4, "padding");
 _Static_assert(sizeof(struct created_key) == 8 + 8 + 4 + 4, "padding");
-_Static_assert(sizeof(struct syscall_key) == 8 + 4 + 4, "padding");
+_Static_assert(sizeof(struct syscall_key) == 8 + 4 + 4 + 4 + 4, "padding");
 _Static_assert(sizeof(struct goroutine_key) == 8 + 4 + 4, "padding");
 _Static_assert(sizeof(struct goroutine_value) == 3 * 8 + 3 + 5, "padding");
 _Static_assert(sizeof(struct event_header) == 4 + 4 + 8, "padding");

@@ -1,0 +1,3 @@
+module example.com/successor
+
+go 1.17
