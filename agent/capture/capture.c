@@ -151,8 +151,10 @@ static int arm(struct capture *capture, struct err *err)
 		return r;
 	if (capture->options->lens_probe)
 		summary_set_string(&capture->summary->attach, probe_attach_name(capture->session));
-	if (!capture->member_count && !roster_expects(capture))
-		return err_set(err, -ESRCH, "no process to measure: it ended while being attached");
+	if (!roster_alive(capture) && !roster_expects(capture))
+		return err_set(err, -ESRCH,
+			       "no process to measure: what was asked for ended while the probes "
+			       "were attached");
 	return name_service(capture);
 }
 
