@@ -65,14 +65,13 @@ static __always_inline void wait_record(const struct hit *hit, const struct goro
  */
 static __always_inline void make_runnable(const struct hit *hit, __u64 g, __u8 cause)
 {
-	struct goroutine_key key = { .g = g, .tgid = hit->tgid };
+	struct goroutine_key key = { .g = g, .tgid = hit->tgid, .program = hit->program };
 	bool ends_wait = cause == WAKE_READY || cause == WAKE_NETPOLL;
 	struct goroutine_value *value;
 
 	value = bpf_map_lookup_elem(&goroutines, &key);
 	if (!value) {
 		struct goroutine_value first = {
-			.start_pc = read_field(g, hit->config->layout.g_startpc),
 			.state = GOROUTINE_RUNNABLE,
 			.cause = cause,
 		};
@@ -98,9 +97,14 @@ static __always_inline void make_runnable(const struct hit *hit, __u64 g, __u8 c
 	value->since_ns = bpf_ktime_get_ns();
 }
 
-/* With the kernel lens: system calls of this thread are this goroutine's from now on. */
-static __always_inline void thread_runs(const struct hit *hit, __u64 g, __u64 start_pc)
+/*
+ * With the kernel lens: what this thread does is this goroutine's from now on. Its start function
+ * is read each time: the g may have been taken for another goroutine at a place that is not probed
+ * (newcoro() makes one without a run queue).
+ */
+static __always_inline void thread_runs(const struct hit *hit, __u64 g)
 {
+	__u64 start_pc = read_field(g, hit->config->layout.g_startpc);
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct thread_value *thread = bpf_map_lookup_elem(&threads, &tid);
 	long error;
@@ -122,22 +126,6 @@ static __always_inline void thread_runs(const struct hit *hit, __u64 g, __u64 st
 	}
 }
 
-/* A goroutine whose way to this execute() was not seen. */
-static __always_inline void execute_unknown(const struct hit *hit, const struct goroutine_key *key)
-{
-	struct goroutine_value first = {
-		.since_ns = hit->now,
-		.state = GOROUTINE_RUNNING,
-	};
-
-	count(COUNTER_UNMATCHED_EXECUTE);
-	if (!settings.threads)
-		return; /* nothing would be read from the entry before the next park or wake-up */
-	first.start_pc = read_field(key->g, hit->config->layout.g_startpc);
-	goroutine_add(key, &first);
-	thread_runs(hit, key->g, first.start_pc);
-}
-
 static __always_inline void on_execute(struct pt_regs *regs)
 {
 	struct goroutine_key key = {};
@@ -148,9 +136,13 @@ static __always_inline void on_execute(struct pt_regs *regs)
 		return;
 	key.g = GO_ARG0(regs);
 	key.tgid = hit.tgid;
+	key.program = hit.program;
 	value = bpf_map_lookup_elem(&goroutines, &key);
 	if (!value) {
-		execute_unknown(&hit, &key);
+		/* No entry is made: nothing would be read from it before the next park. */
+		count(COUNTER_UNMATCHED_EXECUTE);
+		if (settings.threads)
+			thread_runs(&hit, key.g);
 		return;
 	}
 	if (value->since_ns < hit.floor_ns || value->state == GOROUTINE_RUNNING) {
@@ -167,7 +159,7 @@ static __always_inline void on_execute(struct pt_regs *regs)
 	value->since_ns = hit.now;
 	value->state = GOROUTINE_RUNNING;
 	if (settings.threads)
-		thread_runs(&hit, key.g, value->start_pc);
+		thread_runs(&hit, key.g);
 }
 
 static __always_inline void on_wake(struct pt_regs *regs, __u32 site, __u8 cause)
@@ -203,10 +195,9 @@ static __always_inline void on_netpoll(struct pt_regs *regs)
 	}
 }
 
-static __always_inline void created_record(const struct hit *hit, __u64 g, __u64 start_pc)
+static __always_inline void created_record(const struct hit *hit, __u64 g)
 {
 	struct created_key key = {
-		.start_pc = start_pc,
 		.tgid = hit->tgid,
 		.program = hit->program,
 	};
@@ -214,6 +205,7 @@ static __always_inline void created_record(const struct hit *hit, __u64 g, __u64
 	long error = 0;
 
 	key.creator_pc = read_field(g, hit->config->layout.g_gopc);
+	key.start_pc = read_field(g, hit->config->layout.g_startpc);
 	total = bpf_map_lookup_elem(&created, &key);
 	if (!total) {
 		error = bpf_map_update_elem(&created, &key, &one, BPF_NOEXIST);
@@ -239,8 +231,8 @@ static __always_inline void on_new(struct pt_regs *regs)
 		return;
 	key.g = GO_ARG1(regs);
 	key.tgid = hit.tgid;
-	value.start_pc = read_field(key.g, hit.config->layout.g_startpc);
-	created_record(&hit, key.g, value.start_pc);
+	key.program = hit.program;
+	created_record(&hit, key.g);
 	value.since_ns = bpf_ktime_get_ns();
 	goroutine_add(&key, &value);
 }
@@ -370,7 +362,7 @@ static __always_inline void park(const struct hit *hit, struct scratch *scratch,
 				 bool preempted)
 {
 	const struct go_layout *layout = &hit->config->layout;
-	struct goroutine_key key = { .g = g, .tgid = hit->tgid };
+	struct goroutine_key key = { .g = g, .tgid = hit->tgid, .program = hit->program };
 	struct goroutine_value first = { .state = GOROUTINE_WAITING };
 	struct goroutine_value *value;
 	__u32 at = layout->g_waitreason;
@@ -391,7 +383,6 @@ static __always_inline void park(const struct hit *hit, struct scratch *scratch,
 	}
 	first.since_ns = hit->now;
 	first.stack_id = stack_store(hit, scratch, 0);
-	first.start_pc = read_field(g, layout->g_startpc);
 	first.reason = reason;
 	goroutine_add(&key, &first);
 }

@@ -83,9 +83,15 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 	return thread_woken(task);
 }
 
+/* A thread that begins: whatever is known of its number is of one that ended. */
 SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(sched_wakeup_new, struct task_struct *task)
 {
+	__u32 tid = task->pid;
+
+	if (!watched_now(task->tgid))
+		return 0;
+	bpf_map_delete_elem(&threads, &tid);
 	return thread_woken(task);
 }
 

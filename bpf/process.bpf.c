@@ -27,6 +27,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	const struct target_config *watched;
 	bool was_target;
 	__u32 tgid = task->tgid;
+	__u32 tid = old_pid;
 
 	event.header.time_ns = bpf_ktime_get_ns();
 	event.header.tgid = tgid;
@@ -34,6 +35,8 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	watched = bpf_map_lookup_elem(&watched_files, &event.file);
 	/* What it was before is gone, whatever it has become. */
 	was_target = bpf_map_delete_elem(&targets, &tgid) == 0;
+	bpf_map_delete_elem(&threads, &tgid);
+	bpf_map_delete_elem(&threads, &tid);
 	if (watched)
 		event.enrolled = enrol(tgid, watched, event.header.time_ns);
 	else if (!settings.all_execs && !was_target)

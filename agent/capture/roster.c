@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -135,7 +136,21 @@ static void leave(struct capture *capture, struct member *member, uint64_t time_
 {
 	member->alive = false;
 	process_of(capture, member)->exited_ns = time_ns;
-	probe_remove_process(capture->session, member->pid);
+	probe_remove_process(capture->session, member->pid, member->enrolled_ns);
+}
+
+/* True while the process that was opened runs the program that was looked at. */
+static bool runs_still(const struct target *target)
+{
+	struct stat now, then;
+	char exe[64];
+
+	snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)target->pid);
+	if (target->binary->fd >= 0 &&
+	    (stat(exe, &now) < 0 || fstat(target->binary->fd, &then) < 0 ||
+	     now.st_dev != then.st_dev || now.st_ino != then.st_ino))
+		return false;
+	return target_alive(target);
 }
 
 /* Watches a process that runs already; `exec_ns` is its exec's time, 0 when that was long ago. */
@@ -167,8 +182,9 @@ static int join(struct capture *capture, struct target *target, uint64_t exec_ns
 		summary_set_string(&process->refused, err->text);
 		return r;
 	}
-	/* Whose end came before it was watched is never reported by the kernel side. */
-	if (!target_alive(target)) {
+	/* An end or an exec that came before it was watched is never reported by the kernel side,
+	 * or was reported before: in neither case has it anything to do with what was attached. */
+	if (!runs_still(target)) {
 		leave(capture, member, clock_mono_ns());
 		return 0;
 	}
@@ -219,8 +235,8 @@ static int join_found(struct capture *capture, struct target_list *list, struct 
 		bool restarts = restarts_are_meant(selector, target->exe);
 		int r = join(capture, target, 0, err);
 
-		if (r == -ESRCH)
-			continue;
+		if (r == -ESRCH || r == -EEXIST)
+			continue; /* the event of what it did instead waits to be read */
 		if (r < 0)
 			return r;
 		if (restarts)
@@ -293,7 +309,7 @@ static void join_enrolled(struct capture *capture, const struct event_exec *even
 	/* It may have ended already; what it did is counted all the same. */
 	target_open(pid, capture->binaries, &target, NULL);
 	if (target && target->load_bias)
-		probe_set_bias(capture->session, pid, target->load_bias);
+		probe_set_bias(capture->session, pid, event->header.time_ns, target->load_bias);
 	member = add_member(capture, pid, target, executable ? executable->binary : NULL);
 	if (!member)
 		return;

@@ -259,7 +259,7 @@ int probe_drain_totals(struct probe_session *session, const struct probe_visitor
 
 struct forget {
 	int fd;
-	uint32_t tgid;
+	uint32_t tgid, program;
 };
 
 static int forget_goroutine(void *user, const void *entry_key, const void *value)
@@ -268,20 +268,26 @@ static int forget_goroutine(void *user, const void *entry_key, const void *value
 	const struct forget *forget = user;
 
 	(void)value;
-	if (key->tgid == forget->tgid)
+	if (key->tgid == forget->tgid && key->program == forget->program)
 		bpf_map_delete_elem(forget->fd, key);
 	return 0;
 }
 
-void probe_remove_process(struct probe_session *session, pid_t pid)
+void probe_remove_process(struct probe_session *session, pid_t pid, uint64_t enrolled_ns)
 {
 	const struct bpf_map *goroutines = session->skel->maps.goroutines;
-	struct forget forget = { .fd = bpf_map__fd(goroutines), .tgid = (uint32_t)pid };
+	struct forget forget = {
+		.fd = bpf_map__fd(goroutines),
+		.tgid = (uint32_t)pid,
+		.program = program_of(enrolled_ns),
+	};
+	struct target_config config;
 
-	bpf_map_delete_elem(bpf_map__fd(session->skel->maps.targets), &forget.tgid);
-	bpf_map_delete_elem(bpf_map__fd(session->skel->maps.stops), &forget.tgid);
-	/* An entry that a shrinking map hides from the walk is stale to a later process of that pid
-	 * by its enrolment time. */
+	if (probe_process_config(session, pid, &config) == 0 && config.enrolled_ns == enrolled_ns) {
+		bpf_map_delete_elem(bpf_map__fd(session->skel->maps.targets), &forget.tgid);
+		bpf_map_delete_elem(bpf_map__fd(session->skel->maps.stops), &forget.tgid);
+	}
+	/* An entry that a shrinking map hides from the walk takes room and nothing else. */
 	(void)map_walk(goroutines, forget_goroutine, &forget);
 }
 

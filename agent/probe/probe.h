@@ -78,7 +78,8 @@ int probe_watch_file(struct probe_session *session, const struct file_key *key,
 
 /*
  * Watches a process. `config` with load_bias and binary_id set; with enrolled_ns, too, where the
- * caller wants to know it (0: now). -ENOSPC: TARGETS_MAX reached.
+ * caller wants to know it (0: now). -ENOSPC: TARGETS_MAX reached; -EEXIST: it is watched already,
+ * since an exec whose event waits to be read.
  */
 int probe_add_process(struct probe_session *session, pid_t pid, const struct target_config *config,
 		      struct err *err);
@@ -87,11 +88,14 @@ int probe_add_process(struct probe_session *session, pid_t pid, const struct tar
 int probe_process_config(struct probe_session *session, pid_t pid,
 			 struct target_config *ret_config);
 
-/* Sets the load bias of a process that was enrolled at exec (PIE), before its stacks are read. */
-int probe_set_bias(struct probe_session *session, pid_t pid, uint64_t load_bias);
+/* Sets the load bias of a process that was enrolled at exec (PIE), before its stacks are read.
+ * -ENOENT: that program is not watched any more. */
+int probe_set_bias(struct probe_session *session, pid_t pid, uint64_t enrolled_ns,
+		   uint64_t load_bias);
 
-/* Stops watching a process and forgets its goroutines; its aggregates stay readable. */
-void probe_remove_process(struct probe_session *session, pid_t pid);
+/* Stops watching a process and forgets its goroutines; its aggregates stay readable. What has its
+ * pid by now, enrolled at another time, is left alone. */
+void probe_remove_process(struct probe_session *session, pid_t pid, uint64_t enrolled_ns);
 
 /*
  * Opens the window; *ret_opened_ns is its moment (CLOCK_MONOTONIC). -EALREADY: it is open. After

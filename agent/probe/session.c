@@ -146,7 +146,9 @@ int probe_add_process(struct probe_session *session, pid_t pid, const struct tar
 	if (!enrolled.enrolled_ns)
 		enrolled.enrolled_ns = clock_mono_ns();
 	r = bpf_map_update_elem(bpf_map__fd(session->skel->maps.targets), &tgid, &enrolled,
-				BPF_ANY);
+				BPF_NOEXIST);
+	if (r == -EEXIST)
+		return err_set(err, r, "process %d is watched already", pid);
 	if (r == -E2BIG)
 		return err_set(err, -ENOSPC,
 			       "at most %d processes can be watched at a time; select fewer",
@@ -163,7 +165,8 @@ int probe_process_config(struct probe_session *session, pid_t pid, struct target
 	return bpf_map_lookup_elem(bpf_map__fd(session->skel->maps.targets), &tgid, ret_config);
 }
 
-int probe_set_bias(struct probe_session *session, pid_t pid, uint64_t load_bias)
+int probe_set_bias(struct probe_session *session, pid_t pid, uint64_t enrolled_ns,
+		   uint64_t load_bias)
 {
 	struct target_config config;
 	uint32_t tgid = (uint32_t)pid;
@@ -172,6 +175,8 @@ int probe_set_bias(struct probe_session *session, pid_t pid, uint64_t load_bias)
 	r = probe_process_config(session, pid, &config);
 	if (r < 0)
 		return r;
+	if (config.enrolled_ns != enrolled_ns)
+		return -ENOENT;
 	config.load_bias = load_bias;
 	return bpf_map_update_elem(bpf_map__fd(session->skel->maps.targets), &tgid, &config,
 				   BPF_EXIST);

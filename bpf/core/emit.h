@@ -27,8 +27,9 @@ static __always_inline void raise_max(__u64 *max, __u64 value)
 }
 
 /*
- * `ns` must not be negative, and yet can be by some nanoseconds: bpf_ktime_get_ns() may step back
- * while the kernel updates the clock (kernel/time/timekeeping.c, ktime_get_mono_fast_ns()).
+ * Neither `ns` nor the time since the window opened can be negative, and yet both can by some ns:
+ * bpf_ktime_get_ns() may step back while the kernel updates the clock (kernel/time/timekeeping.c,
+ * ktime_get_mono_fast_ns()).
  */
 static __always_inline void hist_record(__u32 tgid, __u32 program, __u32 metric, __u32 sub,
 					__u64 ns, __u64 now)
@@ -42,6 +43,8 @@ static __always_inline void hist_record(__u32 tgid, __u32 program, __u32 metric,
 	if ((__s64)ns < 0)
 		ns = 0;
 	bucket = bucket_index(ns);
+	if ((__s64)(now - window.origin_ns) < 0)
+		block = 0;
 	if (block > BLOCK_MAX)
 		block = BLOCK_MAX;
 	key.block = block;

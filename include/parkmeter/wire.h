@@ -191,18 +191,17 @@ enum goroutine_state {
 };
 
 struct goroutine_key {
-	__u64 g; /* address of the runtime.g */
+	__u64 g; /* address of the runtime.g: two programs of a pid have many in common */
 	__u32 tgid;
-	__u32 pad;
+	__u32 program; /* program_of() */
 };
 
 struct goroutine_value {
 	__u64 since_ns; /* when it entered `state` */
 	__u64 stack_id; /* while waiting */
-	__u64 start_pc;
-	__u8 state;  /* enum goroutine_state */
-	__u8 cause;  /* enum wake_cause, while runnable */
-	__u8 reason; /* wait reason, while waiting */
+	__u8 state;     /* enum goroutine_state */
+	__u8 cause;     /* enum wake_cause, while runnable */
+	__u8 reason;    /* wait reason, while waiting */
 	__u8 pad[5];
 };
 

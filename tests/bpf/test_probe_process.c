@@ -211,9 +211,56 @@ static void exec_of_something_else_ends_it(void **state)
 	fixture_free(fixture);
 }
 
+/* Waits of one of the programs that a pid had. */
+static uint64_t waits_of(const struct fixture *fixture, const struct target_config *config,
+			 const char *function)
+{
+	struct fixture only = *fixture;
+
+	only.wait_count = 0;
+	for (size_t i = 0; i < fixture->wait_count; i++) {
+		if (fixture->waits[i].key.program == program_of(config->enrolled_ns))
+			only.waits[only.wait_count++] = fixture->waits[i];
+	}
+	return fixture_waits(&only, "sleep", function);
+}
+
+/* One pid, two programs one after the other: their goroutines have the same addresses, and yet
+ * nothing of the one is taken for the other's. */
+static void exec_in_place_begins_another(void **state)
+{
+	struct fixture *fixture = open_fixture(&everything);
+	struct target_config before, after;
+	struct go_program child;
+
+	(void)state;
+	go_program_start(&child, program, "again", 20);
+	fixture_attach(fixture, 0);
+	fixture_watch(fixture);
+	fixture_add(fixture, child.pid);
+	assert_int_equal(probe_process_config(fixture->session, child.pid, &before), 0);
+	fixture_open_window(fixture);
+	go_program_go(&child);
+	go_program_await_ready(&child);
+	assert_int_equal(probe_process_config(fixture->session, child.pid, &after), 0);
+	go_program_work(&child);
+	fixture_close_window(fixture);
+	assert_int_equal(go_program_end(&child), 0);
+
+	assert_int_equal(fixture_events(fixture, EVENT_EXEC, child.pid), 1);
+	assert_int_equal(after.enrolled_ns, fixture->events[0].header.time_ns);
+	assert_int_not_equal(before.enrolled_ns, after.enrolled_ns);
+	assert_int_equal(waits_of(fixture, &before, "main.sleeps"), 20);
+	assert_int_equal(waits_of(fixture, &after, "main.sleeps"), 20);
+	assert_int_equal(waits_of(fixture, &before, "main.again"), 20);
+	assert_int_equal(waits_of(fixture, &after, "main.again"), 0);
+	fixture_free(fixture);
+}
+
 static void target_may_be_killed(void **state)
 {
 	struct fixture *fixture = open_fixture(&everything);
+	struct target_config config;
 	struct go_program child;
 	int status;
 
@@ -230,7 +277,8 @@ static void target_may_be_killed(void **state)
 	fixture_close_window(fixture);
 	assert_int_equal(fixture_events(fixture, EVENT_EXIT, child.pid), 1);
 	assert_true(fixture_hits(fixture, SITE_EXECUTE) > 100);
-	probe_remove_process(fixture->session, child.pid);
+	/* The kernel side let go of it. */
+	assert_int_equal(probe_process_config(fixture->session, child.pid, &config), -ENOENT);
 	fixture_free(fixture);
 }
 
@@ -448,6 +496,7 @@ static void impossible_requests_are_refused(void **state)
 	struct target_config config = fixture->config;
 	struct gobin_site none[SITE_COUNT] = {};
 	struct err err = ERR_INIT;
+	uint64_t enrolled_ns;
 
 	(void)state;
 	assert_int_equal(probe_attach_binary(fixture->session, 1, fixture->fd, 0, none, &err),
@@ -469,12 +518,20 @@ static void impossible_requests_are_refused(void **state)
 	assert_int_equal(probe_add_process(fixture->session, 3999999, &fixture->config, &err),
 			 -ENOSPC);
 	assert_non_null(strstr(err.text, "256"));
-	assert_int_equal(probe_set_bias(fixture->session, 4000001, 4096), 0);
+	assert_int_equal(probe_add_process(fixture->session, 4000001, &fixture->config, &err),
+			 -EEXIST);
+
+	/* Only the program that is meant, not another one under its pid. */
+	assert_int_equal(probe_process_config(fixture->session, 4000001, &config), 0);
+	enrolled_ns = config.enrolled_ns;
+	assert_int_equal(probe_set_bias(fixture->session, 4000001, enrolled_ns, 4096), 0);
+	assert_int_equal(probe_set_bias(fixture->session, 4000001, enrolled_ns + 1, 8192), -ENOENT);
+	probe_remove_process(fixture->session, 4000001, enrolled_ns + 1);
 	assert_int_equal(probe_process_config(fixture->session, 4000001, &config), 0);
 	assert_int_equal(config.load_bias, 4096);
-	assert_int_equal(probe_set_bias(fixture->session, 3999999, 4096), -ENOENT);
-	probe_remove_process(fixture->session, 4000001);
+	probe_remove_process(fixture->session, 4000001, enrolled_ns);
 	assert_int_equal(probe_process_config(fixture->session, 4000001, &config), -ENOENT);
+	assert_int_equal(probe_set_bias(fixture->session, 4000001, enrolled_ns, 4096), -ENOENT);
 	fixture_free(fixture);
 }
 
@@ -488,6 +545,7 @@ int main(void)
 		cmocka_unit_test(pid_filter_perf),
 		cmocka_unit_test(forks_and_ends_of_children),
 		cmocka_unit_test(exec_of_something_else_ends_it),
+		cmocka_unit_test(exec_in_place_begins_another),
 		cmocka_unit_test(target_may_be_killed),
 		cmocka_unit_test(windows_do_not_bleed),
 		cmocka_unit_test(killed_agent_leaves_nothing),

@@ -124,8 +124,10 @@ static void counts_are_right(void **state)
 
 	fixture = run(variant, "network", 100);
 	assert_in_range(fixture_waits(fixture, "IO wait", "main.network"), 80, 100);
-	assert_int_equal(fixture_runnable(fixture, WAKE_NETPOLL),
-			 fixture_waits(fixture, "IO wait", ""));
+	/* Who was woken as the window closed has not run in it. */
+	assert_in_range(fixture_waits(fixture, "IO wait", "") -
+				fixture_runnable(fixture, WAKE_NETPOLL),
+			0, 1);
 	fixture_free(fixture);
 
 	fixture = run(variant, "spawn", 200);

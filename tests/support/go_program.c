@@ -73,11 +73,19 @@ static void read_line(const struct go_program *program, char *line, size_t size)
 	line[used] = '\0';
 }
 
+void go_program_await_ready(struct go_program *program)
+{
+	char line[64];
+
+	read_line(program, line, sizeof(line));
+	assert_string_equal(line, "READY");
+}
+
 void go_program_start(struct go_program *program, const char *path, const char *thing,
 		      unsigned int count)
 {
 	int input[2], output[2];
-	char number[16], line[64];
+	char number[16];
 
 	snprintf(number, sizeof(number), "%u", count);
 	/* Not for other programs that are started meanwhile: they would keep the ends open. */
@@ -96,8 +104,7 @@ void go_program_start(struct go_program *program, const char *path, const char *
 	close(output[1]);
 	program->input = input[1];
 	program->output = output[0];
-	read_line(program, line, sizeof(line));
-	assert_string_equal(line, "READY");
+	go_program_await_ready(program);
 }
 
 void go_program_go(struct go_program *program)

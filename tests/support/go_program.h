@@ -28,6 +28,9 @@ struct go_program {
 void go_program_start(struct go_program *program, const char *path, const char *thing,
 		      unsigned int count);
 
+/* Waits for READY again, of a program that has executed another. */
+void go_program_await_ready(struct go_program *program);
+
 /* Lets it work and returns the nanoseconds that it took, by its own clock. */
 uint64_t go_program_work(struct go_program *program);
 

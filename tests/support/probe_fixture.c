@@ -127,6 +127,7 @@ static void on_still_waiting(void *user, const struct goroutine_key *key,
 	struct fixture_wait *wait = next_wait(user, stack);
 
 	wait->key.tgid = key->tgid;
+	wait->key.program = key->program;
 	wait->key.reason = value->reason;
 	wait->still = true;
 }

@@ -40,6 +40,7 @@ func deep(depth int, wait func()) int {
 	return deep(depth-1, wait) + 1
 }
 
+//go:noinline
 func sleeps(n int) {
 	for i := 0; i < n; i++ {
 		time.Sleep(time.Millisecond)
@@ -153,11 +154,17 @@ func becomeTrue(int) {
 	panic(syscall.Exec("/bin/true", []string{"true"}, nil))
 }
 
+// The same program once more, under the same pid.
+func again(n int) {
+	sleeps(n)
+	panic(syscall.Exec("/proc/self/exe", []string{os.Args[0], "sleeps", os.Args[2]}, nil))
+}
+
 func main() {
 	things := map[string]func(int){
 		"pingpong": pingpong, "sleeps": sleeps, "network": network, "spawn": spawn,
 		"yields": yields, "spin": spin, "collect": collect, "calls": calls,
-		"blocking": blockingCalls, "children": children, "become": becomeTrue,
+		"blocking": blockingCalls, "children": children, "become": becomeTrue, "again": again,
 		"deep": func(n int) { deep(n, func() { time.Sleep(time.Millisecond) }) },
 		"idle": func(int) {},
 	}

@@ -26,7 +26,7 @@ _Static_assert(sizeof(struct wait_key) == 8 + 4 + 4 + 4 + 4, "padding");
 _Static_assert(sizeof(struct created_key) == 8 + 8 + 4 + 4, "padding");
 _Static_assert(sizeof(struct syscall_key) == 8 + 4 + 4 + 4 + 4, "padding");
 _Static_assert(sizeof(struct goroutine_key) == 8 + 4 + 4, "padding");
-_Static_assert(sizeof(struct goroutine_value) == 3 * 8 + 3 + 5, "padding");
+_Static_assert(sizeof(struct goroutine_value) == 2 * 8 + 3 + 5, "padding");
 _Static_assert(sizeof(struct event_header) == 4 + 4 + 8, "padding");
 _Static_assert(sizeof(struct event_exec) == 16 + 16 + 4 + 4 + 16, "padding");
 _Static_assert(sizeof(struct event_fork) == 16 + 4 + 4, "padding");
