@@ -136,8 +136,10 @@ static void network_wakes_are_seen(void **state)
 	assert_complete(fixture);
 	assert_balanced(fixture);
 	assert_in_range(fixture_waits(fixture, "IO wait", "main.network"), 280, 300);
-	assert_int_equal(fixture_runnable(fixture, WAKE_NETPOLL),
-			 fixture_waits(fixture, "IO wait", ""));
+	/* A park that is refused because the answer came meanwhile is a wait without a wake-up. */
+	assert_in_range(fixture_runnable(fixture, WAKE_NETPOLL) + fixture->counters[COUNTER_DIRECT],
+			fixture_waits(fixture, "IO wait", ""),
+			fixture_waits(fixture, "IO wait", "") + fixture->counters[COUNTER_DIRECT]);
 	fixture_free(fixture);
 }
 
@@ -251,7 +253,10 @@ static void kernel_lens_sees_system_calls(void **state)
 	assert_in_range(fixture->syscalls_of_goroutines, 7, 100000);
 	assert_in_range(fixture->hist_counts[METRIC_OFFCPU][0], 10, 1000000);
 	assert_in_range(fixture->hist_counts[METRIC_RUNQUEUE][0], 10, 1000000);
-	assert_in_range(fixture->hist_sums_ns[METRIC_OFFCPU][0], 10 * 50 * NS_PER_MS,
+	/* Who sleeps is off the CPU; a signal of the runtime may shorten either. */
+	assert_in_range(fixture->hist_sums_ns[METRIC_OFFCPU][0],
+			fixture->hist_sums_ns[METRIC_SYSCALL][35] / 10 * 8, 100 * NS_PER_S);
+	assert_in_range(fixture->hist_sums_ns[METRIC_SYSCALL][35], 5 * 50 * NS_PER_MS,
 			100 * NS_PER_S);
 	fixture_free(fixture);
 }
