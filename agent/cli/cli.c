@@ -45,18 +45,10 @@ static void print_help(FILE *stream)
 	      stream);
 }
 
-static int cmd_help(int argc, char **argv)
-{
-	(void)argc;
-	(void)argv;
-	print_help(stdout);
-	return EXIT_DONE;
-}
-
 static int cmd_version(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
+	if (argc > 1)
+		return cli_usage(NULL, "%s: version takes no arguments", argv[1]);
 	printf("parkmeter %s\n", PARKMETER_VERSION);
 	return EXIT_DONE;
 }
@@ -98,7 +90,7 @@ static int unknown_command(const char *name)
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		unsigned int d = word_distance(name, commands[i].name);
 
-		if (d < distance) {
+		if (d < distance && d < strlen(name)) {
 			distance = d;
 			nearest = &commands[i];
 		}
@@ -107,14 +99,44 @@ static int unknown_command(const char *name)
 		fprintf(stderr, "parkmeter: there is no command %s; did you mean %s?\n", name,
 			nearest->name);
 	else
-		fprintf(stderr, "parkmeter: there is no command %s; see parkmeter help\n", name);
+		fprintf(stderr, "parkmeter: there is no command '%s'; see parkmeter help\n", name);
 	return EXIT_USAGE;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+/* help COMMAND is COMMAND --help. */
+static int cmd_help(int argc, char **argv)
+{
+	char option[] = "--help";
+	const struct command *command;
+
+	if (argc > 2)
+		return cli_usage(NULL, "%s: help is for one command at a time", argv[2]);
+	command = argc == 2 ? find_command(argv[1]) : NULL;
+	if (argc == 2 && !command)
+		return unknown_command(argv[1]);
+	if (!command || command->run == cmd_help || command->run == cmd_version) {
+		print_help(stdout);
+		return EXIT_DONE;
+	}
+	return command->run(2, (char *[]){ argv[1], option, NULL });
 }
 
 int cli_main(int argc, char **argv)
 {
+	const struct command *command;
 	const char *name;
+	int code;
 
+	cli_prepare_streams();
 	setlocale(LC_CTYPE, "");
 	if (argc < 2) {
 		print_help(stderr);
@@ -125,18 +147,11 @@ int cli_main(int argc, char **argv)
 		name = "help";
 	if (strcmp(name, "--version") == 0)
 		name = "version";
-	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		int code;
-
-		if (strcmp(name, commands[i].name) != 0)
-			continue;
-		code = commands[i].run(argc - 1, argv + 1);
-		if (fflush(stdout) == 0 && !ferror(stdout))
-			return code;
-		fprintf(stderr, "parkmeter: cannot write standard output\n");
-		return EXIT_ERROR;
-	}
-	return unknown_command(name);
+	command = find_command(name);
+	if (!command)
+		return unknown_command(name);
+	code = command->run(argc - 1, argv + 1);
+	return cli_flush() == EXIT_DONE ? code : EXIT_ERROR;
 }
 
 int cli_error(const struct err *err)
@@ -153,6 +168,9 @@ int cli_usage(const char *command, const char *format, ...)
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
-	fprintf(stderr, "; see parkmeter %s --help\n", command);
+	if (command)
+		fprintf(stderr, "; see parkmeter %s --help\n", command);
+	else
+		fputs("; see parkmeter help\n", stderr);
 	return EXIT_USAGE;
 }

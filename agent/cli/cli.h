@@ -7,6 +7,7 @@
 #ifndef PARKMETER_CLI_H
 #define PARKMETER_CLI_H
 
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -38,6 +39,25 @@ int cli_error(const struct err *err);
 
 /* The same for wrong usage, with a hint to --help of `command`. Returns EXIT_USAGE. */
 int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * For a getopt_long() that returned '?' or ':' (opterr 0, short options beginning with ':'): says
+ * what is wrong with the option. Returns EXIT_USAGE.
+ */
+int cli_option_error(const char *command, int option, char *const *argv,
+		     const struct option *options);
+
+/* To be called first: closed standard streams, and readers that go away. */
+void cli_prepare_streams(void);
+
+/* Onto standard output; cli_flush() says what became of it. */
+void cli_write(const char *text, size_t size);
+
+/*
+ * Writes out standard output. EXIT_DONE, also when its reader has read enough and is gone; else
+ * says why it could not be written and returns EXIT_ERROR.
+ */
+int cli_flush(void);
 
 /* How to write to `stream`: NO_COLOR, FORCE_COLOR, TERM, the locale and the terminal's width. */
 void cli_style(FILE *stream, bool no_colour, struct text_style *ret_style);

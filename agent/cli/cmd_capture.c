@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -26,7 +27,8 @@ static const char help[] =
 	"\n"
 	"Which processes (several may be given; a process that matches any is measured):\n"
 	"  --pid PID          this process, and children that run the same executable\n"
-	"  --exe GLOB         processes whose executable has this path, restarts included\n"
+	"  --exe GLOB         processes whose executable has this path, restarts included;\n"
+	"                     a name without a slash means it in any directory\n"
 	"  --exec GLOB        processes that start during the window, from their first instruction\n"
 	"  --service NAME     processes of this service (with another selector: only its name)\n"
 	"  --container ID, --pod UID, --cgroup PART\n"
@@ -150,9 +152,13 @@ static int parse_attach(const char *kind, struct capture_options *capture, struc
 	return err_set(err, -EINVAL, "--attach %s: must be one of auto, multi, perf", kind);
 }
 
+/* An empty value (--env "$ENV") is none. */
 static int set_text(char **field, const char *value, struct err *err)
 {
 	free(*field);
+	*field = NULL;
+	if (!*value)
+		return 0;
 	*field = strdup(value);
 	return *field ? 0 : err_set(err, -ENOMEM, "out of memory");
 }
@@ -272,25 +278,43 @@ static void settle_service(struct selector *selector)
 		selector->service_count = 0;
 }
 
-static int parse(int argc, char **argv, struct arguments *arguments, struct err *err)
+/* Finds out before the window what would lose the summary after it. */
+static int check_output(struct arguments *arguments, struct err *err)
 {
-	int option, r;
+	const char *path = arguments->output;
+	CLEANUP(freep) char *directory = NULL;
+	const char *slash;
+	struct stat stat_of;
 
-	optind = 1;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+:o:h", long_options, NULL)) != -1) {
-		if (option == '?')
-			return err_set(err, -EINVAL, "there is no option %s", argv[optind - 1]);
-		if (option == ':')
-			return err_set(err, -EINVAL, "%s takes a value", argv[optind - 1]);
-		r = take_option(arguments, option, optarg, err);
-		if (r < 0 || arguments->help)
-			return r;
+	if (!path)
+		return 0;
+	if (strcmp(path, "-") == 0) {
+		arguments->output = NULL;
+		arguments->json = true;
+		return 0;
 	}
-	if (optind < argc && strcmp(argv[optind - 1], "--") != 0)
-		return err_set(err, -EINVAL, "%s: a command to run stands behind --", argv[optind]);
-	if (optind < argc)
-		arguments->capture.command = argv + optind;
+	if (!*path)
+		return err_set(err, -EINVAL, "-o is empty: give the name of a file");
+	if (stat(path, &stat_of) == 0 && S_ISDIR(stat_of.st_mode))
+		return err_set(err, -EISDIR, "-o %s: this is a directory; give the name of a file",
+			       path);
+	slash = strrchr(path, '/');
+	directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	if (!directory)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (access(directory, W_OK | X_OK) < 0)
+		return err_set(err, -errno, "-o %s: cannot make a file in %s: %s", path, directory,
+			       strerror(errno));
+	return 0;
+}
+
+/* What the options mean together. */
+static int check_arguments(struct arguments *arguments, struct err *err)
+{
+	int r = check_output(arguments, err);
+
+	if (r < 0)
+		return r;
 	if (arguments->capture.command && arguments->capture.duration_ns)
 		return err_set(err, -EINVAL, "--for and a command: the window is one or the other");
 	settle_service(&arguments->capture.selector);
@@ -299,6 +323,33 @@ static int parse(int argc, char **argv, struct arguments *arguments, struct err 
 			       "say which processes: --pid, --exe, --exec, --service, "
 			       "--container, --pod or --cgroup");
 	return 0;
+}
+
+/* EXIT_DONE or EXIT_USAGE, said. */
+static int parse(int argc, char **argv, struct arguments *arguments)
+{
+	struct err err = ERR_INIT;
+	int option;
+
+	optind = 1;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "+:o:h", long_options, NULL)) != -1) {
+		if (option == '?' || option == ':')
+			return cli_option_error("capture", option, argv, long_options);
+		if (take_option(arguments, option, optarg, &err) < 0)
+			return cli_usage("capture", "%s", err.text);
+		if (arguments->help)
+			return EXIT_DONE;
+	}
+	if (strcmp(argv[optind - 1], "--") == 0 && optind == argc)
+		return cli_usage("capture", "there is no command behind --");
+	if (optind < argc && strcmp(argv[optind - 1], "--") != 0)
+		return cli_usage("capture", "%s: a command to run stands behind --", argv[optind]);
+	if (optind < argc)
+		arguments->capture.command = argv + optind;
+	if (check_arguments(arguments, &err) < 0)
+		return cli_usage("capture", "%s", err.text);
+	return EXIT_DONE;
 }
 
 static void on_armed(void *user, const struct summary *summary)
@@ -360,7 +411,7 @@ static int write_json(const struct arguments *arguments, const struct summary *s
 	if (r == 0 && arguments->output)
 		r = file_write(arguments->output, text.data, text.size, err);
 	if (r == 0 && arguments->json)
-		fwrite(text.data, 1, text.size, stdout);
+		cli_write(text.data, text.size);
 	return r;
 }
 
@@ -374,7 +425,7 @@ static int write_text(const struct arguments *arguments, const struct summary *s
 	summary_to_text(summary, &style, &text);
 	if (buf_status(&text) < 0)
 		return err_set(err, -ENOMEM, "out of memory while writing the summary");
-	fputs(text.data, stdout);
+	cli_write(text.data, text.size);
 	return 0;
 }
 
@@ -401,7 +452,8 @@ static int publish(const struct arguments *arguments, const struct summary *summ
 		code = cli_error(&err);
 	if (!arguments->json && write_text(arguments, summary, &err) < 0)
 		code = cli_error(&err);
-	fflush(stdout);
+	if (cli_flush() != EXIT_DONE)
+		code = EXIT_ERROR;
 	if (arguments->push.url && push(arguments, summary) != EXIT_DONE)
 		code = EXIT_ERROR;
 	return code;
@@ -482,14 +534,11 @@ int cmd_capture(int argc, char **argv)
 	struct arguments arguments = {
 		.capture = { .lens_probe = true, .lens_kernel = true, .reasons = true },
 	};
-	struct err err = ERR_INIT;
-	int code;
+	int code = parse(argc, argv, &arguments);
 
-	if (parse(argc, argv, &arguments, &err) < 0)
-		code = cli_usage("capture", "%s", err.text);
-	else if (arguments.help)
-		code = fputs(help, stdout) < 0 ? EXIT_ERROR : EXIT_DONE;
-	else
+	if (arguments.help)
+		fputs(help, stdout);
+	else if (code == EXIT_DONE)
 		code = run(&arguments);
 	context_release(&arguments.capture.context);
 	return code;

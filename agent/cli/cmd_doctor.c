@@ -247,11 +247,11 @@ int cmd_doctor(int argc, char **argv)
 
 	optind = 1;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		if (option == 'h')
 			return fputs(help, stdout) < 0 ? EXIT_ERROR : EXIT_DONE;
-		if (option == '?')
-			return cli_usage("doctor", "there is no option %s", argv[optind - 1]);
+		if (option == '?' || option == ':')
+			return cli_option_error("doctor", option, argv, options);
 		json |= option == 'j';
 		no_colour |= option == 'n';
 	}

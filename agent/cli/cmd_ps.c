@@ -387,7 +387,8 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 	struct err err = ERR_INIT;
 	int option, r;
 
-	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
 		switch (option) {
 		case OPT_JSON:
 			arguments->json = true;
@@ -406,7 +407,8 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 			return cli_usage("ps", "--exec means processes that start later; list "
 					       "running ones by --exe");
 		case '?':
-			return EXIT_USAGE;
+		case ':':
+			return cli_option_error("ps", option, argv, long_options);
 		default:
 			r = cli_selector_option(&arguments->selector, option, optarg, &err);
 			if (r < 0)

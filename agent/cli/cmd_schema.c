@@ -42,9 +42,9 @@ int cmd_schema(int argc, char **argv)
 
 	optind = 1;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		if (option != 'h')
-			return cli_usage("schema", "there is no option %s", argv[optind - 1]);
+			return cli_option_error("schema", option, argv, options);
 		fputs(help, stdout);
 		return EXIT_DONE;
 	}

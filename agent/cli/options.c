@@ -60,6 +60,50 @@ void cli_style(FILE *stream, bool no_colour, struct text_style *ret_style)
 	ret_style->columns = terminal_columns(stream);
 }
 
+static bool is_prefix(const char *name, size_t length, const char *long_name)
+{
+	return strncmp(name, long_name, length) == 0;
+}
+
+/* The options that an abbreviation may mean. */
+static size_t count_meant(const char *argument, const struct option *options)
+{
+	const char *name = argument + 2;
+	size_t length = strcspn(name, "=");
+	size_t count = 0;
+
+	if (strncmp(argument, "--", 2) != 0)
+		return 0;
+	for (; options->name; options++)
+		count += is_prefix(name, length, options->name);
+	return count;
+}
+
+int cli_option_error(const char *command, int option, char *const *argv,
+		     const struct option *options)
+{
+	const char *argument = argv[optind - 1];
+	const bool long_option = strncmp(argument, "--", 2) == 0;
+
+	if (option == ':')
+		return cli_usage(command, "%s takes a value", argument);
+	/* getopt(3): optopt is the option that got a value it does not take, else 0. */
+	if (long_option && optopt)
+		return cli_usage(command, "%.*s takes no value", (int)strcspn(argument, "="),
+				 argument);
+	if (count_meant(argument, options) > 1)
+		return cli_usage(command, "%s may mean several options; write it out", argument);
+	if (!long_option && optopt)
+		return cli_usage(command, "there is no option -%c", optopt);
+	return cli_usage(command, "there is no option %s", argument);
+}
+
+/* What stands in a message for a value that may be empty. */
+static const char *shown(const char *value)
+{
+	return *value ? value : "''";
+}
+
 /* The unit at `text`; its length in *ret_length, 0 ns when it is none. */
 static uint64_t duration_unit(const char *text, size_t *ret_length)
 {
@@ -104,7 +148,7 @@ int cli_parse_duration(const char *text, uint64_t *ret_ns, struct err *err)
 	}
 	if (*at || at == text)
 		return err_set(err, -EINVAL, "%s is no duration: write 30s, 500ms, 2m or 1m30s",
-			       text);
+			       shown(text));
 	if (!(total_ns >= (double)NS_PER_MS && total_ns <= (double)DURATION_MAX_NS))
 		return err_set(err, -EINVAL, "%s is out of range: 1ms to 168h", text);
 	*ret_ns = (uint64_t)total_ns;
@@ -119,7 +163,7 @@ static int add_pid(struct selector *selector, const char *value, struct err *err
 	errno = 0;
 	pid = strtol(value, &end, 10);
 	if (errno || end == value || *end || pid <= 0 || pid > INT_MAX)
-		return err_set(err, -EINVAL, "%s is no process id", value);
+		return err_set(err, -EINVAL, "%s is no process id", shown(value));
 	if (selector->pid_count == SELECTOR_MAX)
 		return err_set(err, -EINVAL, "more than %d --pid", SELECTOR_MAX);
 	selector->pids[selector->pid_count++] = (pid_t)pid;
@@ -137,21 +181,12 @@ static int add_text(const char **values, size_t *count, const char *name, const 
 	return 0;
 }
 
-static int add_path(const char **values, size_t *count, const char *name, const char *value,
-		    struct err *err)
-{
-	if (*value != '/')
-		return err_set(err, -EINVAL, "--%s %s: write the whole path, from / on", name,
-			       value);
-	return add_text(values, count, name, value, err);
-}
-
 static int add_container(struct selector *selector, const char *value, struct err *err)
 {
 	if (strspn(value, "0123456789abcdef") < CONTAINER_DIGITS_MIN)
 		return err_set(err, -EINVAL,
 			       "--container %s: give at least %d digits of the container's id",
-			       value, CONTAINER_DIGITS_MIN);
+			       shown(value), CONTAINER_DIGITS_MIN);
 	return add_text(selector->containers, &selector->container_count, "container", value, err);
 }
 
@@ -161,9 +196,9 @@ int cli_selector_option(struct selector *selector, int option, const char *value
 	case OPT_PID:
 		return add_pid(selector, value, err);
 	case OPT_EXE:
-		return add_path(selector->exes, &selector->exe_count, "exe", value, err);
+		return add_text(selector->exes, &selector->exe_count, "exe", value, err);
 	case OPT_EXEC:
-		return add_path(selector->execs, &selector->exec_count, "exec", value, err);
+		return add_text(selector->execs, &selector->exec_count, "exec", value, err);
 	case OPT_CGROUP:
 		return add_text(selector->cgroups, &selector->cgroup_count, "cgroup", value, err);
 	case OPT_CONTAINER:

@@ -36,8 +36,8 @@ succeeds_itself() {
 		name=${want%:*} count=${want#*:}
 		check "$name, which shares its pid with another release, has its own goroutines: $(workers "$name")" \
 			[ "$(workers "$name")" -eq "$count" ]
-		check "$name has its own waits" true_of "[$(release $name).stacks[] | select(.reason == \"sleep\") | .count] | add == $count"
-		check "$name has its own dispatches" true_of "$(release $name).runnable.count >= $count"
+		check "$name has its own waits" true_of "[$(release "$name").stacks[] | select(.reason == \"sleep\") | .count] | add == $count"
+		check "$name has its own dispatches" true_of "$(release "$name").runnable.count >= $count"
 	done
 	check "the processes are one pid" true_of '[.releases[].processes[].pid] | length == 2 and .[0] == .[1]'
 	check "the second begins where the first ends" true_of \

@@ -34,6 +34,7 @@ run() {
 
 run lifecycle.sh
 run restarts.sh
+run commandline.sh
 run oracle/selftest.py
 run oracle.sh 1.22
 run oracle.sh 1.26
