@@ -323,6 +323,15 @@ static int loop_run(struct capture *capture, struct loop *loop, struct err *err)
 	return r;
 }
 
+/* Who interrupts the arming wants neither a window nor the command. */
+static bool interrupted(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
+}
+
 /* Opens the window, starts the command, and returns when the window is over. */
 static int measure(struct capture *capture, struct loop *loop, struct err *err)
 {
@@ -330,6 +339,9 @@ static int measure(struct capture *capture, struct loop *loop, struct err *err)
 	struct summary *summary = capture->summary;
 	int r;
 
+	if (interrupted())
+		return err_set(err, -EINTR, "interrupted before the window opened%s",
+			       options->command ? "; the command was not started" : "");
 	r = read_events(capture, err);
 	if (r == 0)
 		r = probe_activate(capture->session, &summary->opened_ns, err);
