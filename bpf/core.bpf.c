@@ -17,6 +17,7 @@ struct stacks_map stacks SEC(".maps");
 struct waits_map waits SEC(".maps");
 struct created_map created SEC(".maps");
 struct syscalls_map syscalls SEC(".maps");
+struct stalls_map stalls SEC(".maps");
 struct threads_map threads SEC(".maps");
 struct stops_map stops SEC(".maps");
 struct counters_map counters SEC(".maps");

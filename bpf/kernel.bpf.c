@@ -52,6 +52,41 @@ static __always_inline __u64 thread_time_in(const struct thread_value *thread, _
 	return now - thread->since_ns;
 }
 
+/*
+ * The start function of the goroutine that a thread carries as it leaves the CPU; 0: none that is
+ * known. In a system call it is the one that made the call. Else the thread was interrupted, and
+ * its registers tell whether it was in that goroutine or in the scheduler, or in C.
+ */
+static __always_inline __u64 carried_start_pc(const struct thread_value *thread,
+					      struct task_struct *task)
+{
+	const struct pt_regs *regs;
+
+	if (thread->syscall_ns >= window.opened_ns)
+		return thread->syscall_start_pc;
+	if (!thread->g || !settings.registers)
+		return 0;
+	regs = (const struct pt_regs *)bpf_task_pt_regs(task);
+	return GO_CURRENT_G(regs) == thread->g ? thread->start_pc : 0;
+}
+
+/* A time off the CPU ends: its histogram, and its total by goroutine. */
+static __always_inline void stall_record(__u32 tgid, const struct target_config *config,
+					 const struct thread_value *thread, __u32 metric, __u64 ns,
+					 __u64 now)
+{
+	struct stall_key key = {
+		.start_pc = thread->stall_start_pc,
+		.tgid = tgid,
+		.program = program_of(config->enrolled_ns),
+		.metric = metric,
+	};
+
+	hist_record(tgid, key.program, metric, 0, ns, now);
+	if (settings.threads && key.start_pc)
+		total_add(&stalls, &key, ns, COUNTER_STALLS_FULL);
+}
+
 static __always_inline int thread_woken(struct task_struct *task)
 {
 	const struct target_config *config;
@@ -72,7 +107,7 @@ static __always_inline int thread_woken(struct task_struct *task)
 	now = bpf_ktime_get_ns();
 	off_ns = thread_time_in(thread, THREAD_OFF_CPU, now);
 	if (off_ns)
-		hist_record(tgid, program_of(config->enrolled_ns), METRIC_OFFCPU, 0, off_ns, now);
+		stall_record(tgid, config, thread, METRIC_OFFCPU, off_ns, now);
 	thread_enter(thread, THREAD_QUEUED, now);
 	return 0;
 }
@@ -109,8 +144,11 @@ static __always_inline void switched_out(struct task_struct *task, bool preempte
 		return;
 	}
 	thread = thread_get(tid);
-	if (thread)
-		thread_enter(thread, state ? THREAD_OFF_CPU : THREAD_QUEUED, bpf_ktime_get_ns());
+	if (!thread)
+		return;
+	if (settings.threads)
+		thread->stall_start_pc = carried_start_pc(thread, task);
+	thread_enter(thread, state ? THREAD_OFF_CPU : THREAD_QUEUED, bpf_ktime_get_ns());
 }
 
 static __always_inline void switched_in(struct task_struct *task)
@@ -130,8 +168,7 @@ static __always_inline void switched_in(struct task_struct *task)
 	now = bpf_ktime_get_ns();
 	queued_ns = thread_time_in(thread, THREAD_QUEUED, now);
 	if (queued_ns)
-		hist_record(tgid, program_of(config->enrolled_ns), METRIC_RUNQUEUE, 0, queued_ns,
-			    now);
+		stall_record(tgid, config, thread, METRIC_RUNQUEUE, queued_ns, now);
 	thread_enter(thread, THREAD_ON_CPU, now);
 }
 

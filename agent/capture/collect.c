@@ -288,6 +288,27 @@ static void on_syscall(void *user, const struct syscall_key *key, const struct w
 		into->max_ns = value->max_ns;
 }
 
+static void on_stall(void *user, const struct stall_key *key, const struct wait_value *value)
+{
+	struct collector *collector = user;
+	struct capture *capture = collector->capture;
+	struct member *member = roster_find_program(capture, key->tgid, key->program);
+	struct stall *stall;
+	struct total *into;
+	int r;
+
+	if (!member)
+		return;
+	r = release_add_stall(release_of(capture, member),
+			      symbol_of_entry(capture->symbols, member, key->start_pc).function,
+			      &stall);
+	collect_result(collector, r);
+	if (r < 0)
+		return;
+	into = key->metric == METRIC_RUNQUEUE ? &stall->runqueue : &stall->offcpu;
+	*into = (struct total){ value->count, value->sum_ns, value->max_ns };
+}
+
 static int finish(const struct collector *collector, int r, struct err *err)
 {
 	if (r == 0 && collector->failed)
@@ -313,6 +334,7 @@ int collect_totals(struct capture *capture, struct err *err)
 		.still_waiting = on_still_waiting,
 		.created = on_created,
 		.syscall = on_syscall,
+		.stall = on_stall,
 	};
 	int r = probe_drain_totals(capture->session, &visitor, err);
 
@@ -368,6 +390,16 @@ static void name_syscall(void *user, const struct syscall_key *key, const struct
 		symbol_of_entry(naming->capture->symbols, member, key->start_pc);
 }
 
+static void name_stall(void *user, const struct stall_key *key, const struct wait_value *value)
+{
+	const struct naming *naming = user;
+	const struct member *member = named_member(naming, key->tgid, key->program);
+
+	(void)value;
+	if (member)
+		symbol_of_entry(naming->capture->symbols, member, key->start_pc);
+}
+
 void collect_names(struct capture *capture, const struct binary *binary)
 {
 	struct naming naming = { .capture = capture, .binary = binary };
@@ -376,6 +408,7 @@ void collect_names(struct capture *capture, const struct binary *binary)
 		.wait = name_wait,
 		.created = name_created,
 		.syscall = name_syscall,
+		.stall = name_stall,
 	};
 
 	/* What cannot be named stays an address; the capture goes on. */
@@ -453,6 +486,7 @@ static void set_losses(struct quality *quality, const uint64_t counters[COUNTER_
 	quality->threads_full = counters[COUNTER_THREADS_FULL];
 	quality->created_full = counters[COUNTER_CREATED_FULL];
 	quality->syscalls_full = counters[COUNTER_SYSCALLS_FULL];
+	quality->stalls_full = counters[COUNTER_STALLS_FULL];
 	quality->events_dropped = counters[COUNTER_EVENT_DROPPED];
 	quality->busy = counters[COUNTER_BUSY];
 	quality->stack_unreadable = counters[COUNTER_STACK_UNREADABLE];

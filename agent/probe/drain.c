@@ -230,6 +230,14 @@ static int drain_syscall(void *user, const void *key, const void *value)
 	return 0;
 }
 
+static int drain_stall(void *user, const void *key, const void *value)
+{
+	struct total_drain *drain = user;
+
+	drain->visitor->stall(drain->visitor->user, key, value);
+	return 0;
+}
+
 int probe_drain_totals(struct probe_session *session, const struct probe_visitor *visitor,
 		       struct err *err)
 {
@@ -243,6 +251,7 @@ int probe_drain_totals(struct probe_session *session, const struct probe_visitor
 		{ session->skel->maps.goroutines, drain_goroutine, visitor->still_waiting },
 		{ session->skel->maps.created, drain_created, visitor->created },
 		{ session->skel->maps.syscalls, drain_syscall, visitor->syscall },
+		{ session->skel->maps.stalls, drain_stall, visitor->stall },
 	};
 
 	for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++) {

@@ -184,10 +184,12 @@ static void choose_maps(struct parkmeter_bpf *skel, const struct probe_options *
 		bpf_map__set_max_entries(skel->maps.stacks, 1);
 		bpf_map__set_max_entries(skel->maps.waits, 1);
 		bpf_map__set_max_entries(skel->maps.created, 1);
+		bpf_map__set_max_entries(skel->maps.stalls, 1);
 	}
 	if (!options->kernel) {
 		bpf_map__set_max_entries(skel->maps.threads, 1);
 		bpf_map__set_max_entries(skel->maps.syscalls, 1);
+		bpf_map__set_max_entries(skel->maps.stalls, 1);
 	}
 	if (!options->goroutines && !options->kernel)
 		bpf_map__set_max_entries(skel->maps.hists, 1);
@@ -243,6 +245,7 @@ int load_programs(struct probe_options *options, bool tiny, struct parkmeter_bpf
 	if (!skel)
 		return load_error(-errno, &support, err);
 	skel->rodata->settings.guard = support.guard;
+	skel->rodata->settings.registers = support.registers;
 	skel->rodata->settings.reasons = options->reasons;
 	skel->rodata->settings.threads = options->goroutines && options->kernel;
 	skel->rodata->settings.all_execs = options->all_execs;

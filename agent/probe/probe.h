@@ -131,6 +131,7 @@ struct probe_visitor {
 			      const struct goroutine_value *value, const struct stack_value *stack);
 	void (*created)(void *user, const struct created_key *key, uint64_t count);
 	void (*syscall)(void *user, const struct syscall_key *key, const struct wait_value *value);
+	void (*stall)(void *user, const struct stall_key *key, const struct wait_value *value);
 };
 
 /* Delivers the waiting events; never blocks. */
@@ -145,8 +146,8 @@ int probe_read_events(struct probe_session *session, const struct probe_visitor 
 int probe_drain_blocks(struct probe_session *session, const struct probe_visitor *visitor,
 		       struct err *err);
 
-/* Hands out the totals: waits with stacks, goroutines that still wait, created, system calls. They
- * are final after probe_deactivate(); nothing is removed. */
+/* Hands out the totals: waits with stacks, goroutines that still wait, created, system calls,
+ * stalls. They are final after probe_deactivate(); nothing is removed. */
 int probe_drain_totals(struct probe_session *session, const struct probe_visitor *visitor,
 		       struct err *err);
 
@@ -169,6 +170,7 @@ struct probe_support {
 	bool cap_dac_read_search;
 	bool multi;             /* uprobe_multi */
 	bool guard;             /* bpf_preempt_disable() */
+	bool registers;         /* bpf_task_pt_regs() */
 	char lockdown_mode[32]; /* "none", "integrity", "confidentiality"; "" no such file */
 	char kernel[65];
 	char libbpf[32];

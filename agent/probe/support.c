@@ -72,6 +72,7 @@ static void read_features(struct probe_support *support)
 	support->multi =
 		btf__find_by_name_kind(btf, "bpf_uprobe_multi_link_attach", BTF_KIND_FUNC) > 0;
 	support->guard = btf__find_by_name_kind(btf, "bpf_preempt_disable", BTF_KIND_FUNC) > 0;
+	support->registers = btf__find_by_name_kind(btf, "bpf_task_pt_regs", BTF_KIND_FUNC) > 0;
 	btf__free(btf);
 }
 

@@ -158,6 +158,7 @@ static void write_forgotten(struct prom_writer *writer, const struct summary *su
 		{ "stack", offsetof(struct dropped, stacks) },
 		{ "creator", offsetof(struct dropped, creators) },
 		{ "syscall_user", offsetof(struct dropped, syscall_users) },
+		{ "stall", offsetof(struct dropped, stalls) },
 		{ "block", offsetof(struct dropped, blocks) },
 	};
 

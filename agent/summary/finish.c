@@ -99,6 +99,22 @@ static int compare_user_total(const void *left, const void *right)
 	return order ? order : compare_user_identity(a, b);
 }
 
+static int compare_stall_start(const void *left, const void *right)
+{
+	const struct stall *a = left, *b = right;
+
+	return compare_strings(a->start, b->start);
+}
+
+static int compare_stall_total(const void *left, const void *right)
+{
+	const struct stall *a = left, *b = right;
+	int order = compare_u64(sum_saturated(b->runqueue.sum_ns, b->offcpu.sum_ns),
+				sum_saturated(a->runqueue.sum_ns, a->offcpu.sum_ns));
+
+	return order ? order : compare_stall_start(a, b);
+}
+
 static int compare_process(const void *left, const void *right)
 {
 	const struct process *a = left, *b = right;
@@ -198,6 +214,34 @@ static void merge_syscall_users(struct release *release)
 	release->syscall_user_count = kept;
 }
 
+static void total_merge(struct total *into, const struct total *from)
+{
+	into->count = sum_saturated(into->count, from->count);
+	into->sum_ns = sum_saturated(into->sum_ns, from->sum_ns);
+	if (from->max_ns > into->max_ns)
+		into->max_ns = from->max_ns;
+}
+
+static void merge_stalls(struct release *release)
+{
+	size_t kept = 0;
+
+	sort(release->stalls, release->stall_count, sizeof(*release->stalls), compare_stall_start);
+	for (size_t i = 0; i < release->stall_count; i++) {
+		struct stall *from = &release->stalls[i];
+		struct stall *into = kept ? &release->stalls[kept - 1] : NULL;
+
+		if (!into || compare_stall_start(into, from)) {
+			release->stalls[kept++] = *from;
+			continue;
+		}
+		total_merge(&into->runqueue, &from->runqueue);
+		total_merge(&into->offcpu, &from->offcpu);
+		free(from->start);
+	}
+	release->stall_count = kept;
+}
+
 static void sort_named(struct named_hists *hists)
 {
 	sort(hists->items, hists->count, sizeof(*hists->items), compare_named);
@@ -208,11 +252,13 @@ static void release_finish(struct release *release)
 	release_merge_stacks(release);
 	merge_creators(release);
 	merge_syscall_users(release);
+	merge_stalls(release);
 	sort(release->stacks, release->stack_count, sizeof(*release->stacks), compare_stack_total);
 	sort(release->creators, release->creator_count, sizeof(*release->creators),
 	     compare_creator_count);
 	sort(release->syscall_users, release->syscall_user_count, sizeof(*release->syscall_users),
 	     compare_user_total);
+	sort(release->stalls, release->stall_count, sizeof(*release->stalls), compare_stall_total);
 	sort(release->processes, release->process_count, sizeof(*release->processes),
 	     compare_process);
 	sort(release->blocks, release->block_count, sizeof(*release->blocks), compare_block);

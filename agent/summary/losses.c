@@ -22,6 +22,7 @@ const struct loss losses[LOSS_COUNT] = {
 	LOSS(threads_full, "thread switches not followed: the thread map was full"),
 	LOSS(created_full, "goroutines without a creator: the map was full"),
 	LOSS(syscalls_full, "system calls without their goroutine: the map was full"),
+	LOSS(stalls_full, "times off the CPU without their goroutine: the map was full"),
 	LOSS(events_dropped, "events (exec, exit, stop-the-world) lost: the ring buffer was full"),
 };
 

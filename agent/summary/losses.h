@@ -14,7 +14,7 @@ struct loss {
 	size_t offset;       /* of a uint64_t in struct quality */
 };
 
-#define LOSS_COUNT 15
+#define LOSS_COUNT 16
 
 extern const struct loss losses[LOSS_COUNT];
 

@@ -19,6 +19,7 @@
 struct spare {
 	struct wait_stack stack;
 	struct syscall_user syscall_user;
+	struct stall stall;
 	struct block block;
 };
 
@@ -114,6 +115,7 @@ static void spare_free(struct spare *spare)
 	stack_release(&spare->stack);
 	free(spare->syscall_user.syscall);
 	free(spare->syscall_user.start);
+	free(spare->stall.start);
 	free(spare);
 }
 
@@ -152,6 +154,9 @@ static void release_release(struct release *release)
 		free(release->syscall_users[i].start);
 	}
 	free(release->syscall_users);
+	for (size_t i = 0; i < release->stall_count; i++)
+		free(release->stalls[i].start);
+	free(release->stalls);
 	free(release->blocks);
 	spare_free(release->spare);
 }
@@ -356,6 +361,32 @@ int release_add_syscall_user(struct release *release, const char *syscall, const
 	user->syscall = TAKE_PTR(syscall_copy);
 	user->start = TAKE_PTR(start_copy);
 	*ret_user = user;
+	return 0;
+}
+
+int release_add_stall(struct release *release, const char *start, struct stall **ret_stall)
+{
+	CLEANUP(freep) char *start_copy = copy_string(start);
+	struct stall *stall;
+	int r;
+
+	if (!start_copy)
+		return -ENOMEM;
+	r = ARRAY_GROW(release->stalls, release->stall_count, RELEASE_STALLS_MAX);
+	if (r == -ENOSPC) {
+		if (!spare_get(release))
+			return -ENOMEM;
+		release->dropped.stalls++;
+		stall = &release->spare->stall;
+		free(stall->start);
+		*stall = (struct stall){ 0 };
+	} else if (r < 0) {
+		return r;
+	} else {
+		stall = &release->stalls[release->stall_count++];
+	}
+	stall->start = TAKE_PTR(start_copy);
+	*ret_stall = stall;
 	return 0;
 }
 

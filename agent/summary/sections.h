@@ -27,6 +27,7 @@ void section_stacks(struct paper *paper, const struct release *release,
 void section_created(struct paper *paper, const struct summary *summary,
 		     const struct release *release);
 void section_syscall_users(struct paper *paper, const struct release *release);
+void section_stalls(struct paper *paper, const struct release *release);
 void section_quality(struct paper *paper, const struct summary *summary);
 void section_identity(struct paper *paper, const struct summary *summary);
 void section_notes(struct paper *paper, const struct summary *summary);

@@ -37,8 +37,9 @@
 #define RELEASE_STACKS_MAX    STACKS_MAX /* different ones: equal ones are merged on the way */
 #define RELEASE_CREATORS_MAX  CREATED_MAX
 #define RELEASE_SYSCALLS_MAX  SYSCALLS_MAX /* (system call, start function) */
-#define RELEASE_BLOCKS_MAX    4096         /* 8 KB each; 2 h of one process */
-#define NAMED_HISTS_MAX       256          /* the next names share one, NAMED_HIST_OTHER */
+#define RELEASE_STALLS_MAX    STALLS_MAX
+#define RELEASE_BLOCKS_MAX    4096 /* 8 KB each; 2 h of one process */
+#define NAMED_HISTS_MAX       256  /* the next names share one, NAMED_HIST_OTHER */
 #define NAMED_HIST_OTHER      "(other)"
 #define STACK_DEPTH_MAX       128  /* frames: what Go's own traces hold */
 #define CONTEXT_VALUE_MAX     1024 /* bytes of one value from the environment; the rest is cut */
@@ -136,6 +137,20 @@ struct syscall_user {
 	uint64_t count, sum_ns, max_ns;
 };
 
+struct total {
+	uint64_t count, sum_ns, max_ns;
+};
+
+/*
+ * Goroutines with one start function whose threads did not run: they waited for a CPU (run queue)
+ * or were blocked, in a system call above all (off CPU). Threads that carried no known goroutine,
+ * idle ones above all, are in no stall.
+ */
+struct stall {
+	char *start;
+	struct total runqueue, offcpu;
+};
+
 /* One process during one 2 s block: what the judge resamples. */
 struct block {
 	uint32_t index; /* number since the window opened */
@@ -151,6 +166,7 @@ struct dropped {
 	uint64_t stacks;
 	uint64_t creators;
 	uint64_t syscall_users;
+	uint64_t stalls;
 	uint64_t blocks;
 };
 
@@ -183,6 +199,8 @@ struct release {
 	struct named_hists syscalls;
 	struct syscall_user *syscall_users;
 	size_t syscall_user_count;
+	struct stall *stalls; /* largest total time first, after summary_finish() */
+	size_t stall_count;
 
 	struct block *blocks;
 	size_t block_count;
@@ -197,7 +215,7 @@ struct quality {
 	uint64_t foreign_hits;
 	uint64_t unmatched_execute, unmatched_wake, direct;
 	uint64_t hist_full, goroutines_full, stacks_full, waits_full, threads_full, created_full,
-		syscalls_full;
+		syscalls_full, stalls_full;
 	uint64_t events_dropped, busy, missed; /* missed: programs that did not run (recursion) */
 	uint64_t stack_unreadable, stack_truncated, field_unreadable;
 	uint64_t sched_switches, sched_wakeups, syscalls;
@@ -252,6 +270,7 @@ int release_add_creator(struct release *release, const char *creator, const char
 			uint64_t count);
 int release_add_syscall_user(struct release *release, const char *syscall, const char *start,
 			     struct syscall_user **ret_user);
+int release_add_stall(struct release *release, const char *start, struct stall **ret_stall);
 int stack_add_frame(struct wait_stack *stack, const char *function, const char *file,
 		    uint32_t line);
 /* The block of (index, pid), made when it is not there yet. */
@@ -267,9 +286,9 @@ int named_hists_get(struct named_hists *hists, const char *name, struct named_hi
 const struct frame *stack_place(const struct wait_stack *stack);
 
 /*
- * Merges equal stacks, creators and users of system calls, and sorts every list: largest total time
- * first (of a stack: ended waits and those that last), creators by count, processes by start,
- * blocks by (index, pid). Call once all is in; calling it again changes nothing.
+ * Merges equal stacks, creators, users of system calls and stalls, and sorts every list: largest
+ * total time first (of a stack: ended waits and those that last), creators by count, processes by
+ * start, blocks by (index, pid). Call once all is in; calling it again changes nothing.
  */
 void summary_finish(struct summary *summary);
 

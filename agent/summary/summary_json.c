@@ -222,6 +222,32 @@ static json_t *syscall_users_json(struct maker *maker, const struct release *rel
 	return array;
 }
 
+static json_t *total_json(struct maker *maker, const struct total *total)
+{
+	json_t *object = json_object();
+
+	put(maker, object, "count", number(total->count));
+	put(maker, object, "sum_ns", number(total->sum_ns));
+	put(maker, object, "max_ns", number(total->max_ns));
+	return object;
+}
+
+static json_t *stalls_json(struct maker *maker, const struct release *release)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < release->stall_count; i++) {
+		const struct stall *stall = &release->stalls[i];
+		json_t *object = json_object();
+
+		put(maker, object, "start", text(stall->start));
+		put(maker, object, "runqueue", total_json(maker, &stall->runqueue));
+		put(maker, object, "offcpu", total_json(maker, &stall->offcpu));
+		append(maker, array, object);
+	}
+	return array;
+}
+
 static json_t *blocks_json(struct maker *maker, const struct release *release)
 {
 	json_t *array = json_array();
@@ -248,6 +274,7 @@ static json_t *dropped_json(struct maker *maker, const struct dropped *dropped)
 	put(maker, object, "stacks", number(dropped->stacks));
 	put(maker, object, "creators", number(dropped->creators));
 	put(maker, object, "syscall_users", number(dropped->syscall_users));
+	put(maker, object, "stalls", number(dropped->stalls));
 	put(maker, object, "blocks", number(dropped->blocks));
 	return object;
 }
@@ -276,6 +303,7 @@ static json_t *release_json(struct maker *maker, const struct release *release)
 	put(maker, object, "offcpu", hist_json(maker, &release->offcpu));
 	put(maker, object, "syscalls", named_json(maker, &release->syscalls));
 	put(maker, object, "syscall_users", syscall_users_json(maker, release));
+	put(maker, object, "stalls", stalls_json(maker, release));
 	put(maker, object, "blocks", blocks_json(maker, release));
 	put(maker, object, "dropped", dropped_json(maker, &release->dropped));
 	return object;

@@ -182,6 +182,24 @@ static const char schema[] = TEXT_OF(
 				"max_ns": { "$ref": "#/$defs/count" }
 			}
 		},
+		"total": {
+			"type": "object",
+			"required": ["count", "sum_ns", "max_ns"],
+			"properties": {
+				"count": { "$ref": "#/$defs/count" },
+				"sum_ns": { "$ref": "#/$defs/count" },
+				"max_ns": { "$ref": "#/$defs/count" }
+			}
+		},
+		"stall": {
+			"type": "object",
+			"required": ["start", "runqueue", "offcpu"],
+			"properties": {
+				"start": { "type": "string" },
+				"runqueue": { "$ref": "#/$defs/total" },
+				"offcpu": { "$ref": "#/$defs/total" }
+			}
+		},
 		"block": {
 			"type": "object",
 			"required": ["index", "pid", "waiting_ns", "dispatches", "runnable",
@@ -200,7 +218,7 @@ static const char schema[] = TEXT_OF(
 			"required": ["version", "revision", "go_build_id", "go_version", "module",
 				"processes", "runnable", "runnable_by_cause", "waiting", "stacks",
 				"created", "creators", "gc", "stw", "runqueue", "offcpu",
-				"syscalls", "syscall_users", "blocks", "dropped"],
+				"syscalls", "syscall_users", "stalls", "blocks", "dropped"],
 			"properties": {
 				"version": { "type": "string" },
 				"revision": { "$ref": "#/$defs/text" },
@@ -230,10 +248,13 @@ static const char schema[] = TEXT_OF(
 				"syscalls": { "$ref": "#/$defs/named_hists" },
 				"syscall_users": { "type": "array",
 					"items": { "$ref": "#/$defs/syscall_user" } },
+				"stalls": { "type": "array",
+					"items": { "$ref": "#/$defs/stall" } },
 				"blocks": { "type": "array", "items": { "$ref": "#/$defs/block" } },
 				"dropped": {
 					"type": "object",
-					"required": ["stacks", "creators", "syscall_users", "blocks"],
+					"required": ["stacks", "creators", "syscall_users", "stalls",
+						"blocks"],
 					"additionalProperties": { "$ref": "#/$defs/count" }
 				}
 			}
@@ -266,7 +287,7 @@ static const char schema[] = TEXT_OF(
 						"busy", "field_unreadable", "hist_full",
 						"goroutines_full", "waits_full", "stacks_full",
 						"stack_unreadable", "stack_truncated",
-						"threads_full", "created_full", "syscalls_full",
+						"threads_full", "created_full", "syscalls_full", "stalls_full",
 						"events_dropped"],
 					"additionalProperties": { "$ref": "#/$defs/count" }
 				},

@@ -41,6 +41,7 @@ static void print_one(struct paper *paper, const struct summary *summary,
 	section_stacks(paper, release, NULL);
 	section_created(paper, summary, release);
 	section_syscall_users(paper, release);
+	section_stalls(paper, release);
 }
 
 static void print_two(struct paper *paper, const struct summary *summary,

@@ -115,6 +115,7 @@ static void print_losses(struct paper *paper, const struct summary *summary)
 		dropped.stacks = sum_saturated(dropped.stacks, from->stacks);
 		dropped.creators = sum_saturated(dropped.creators, from->creators);
 		dropped.syscall_users = sum_saturated(dropped.syscall_users, from->syscall_users);
+		dropped.stalls = sum_saturated(dropped.stalls, from->stalls);
 		dropped.blocks = sum_saturated(dropped.blocks, from->blocks);
 	}
 	print_loss(paper, dropped.blocks, "blocks: the capture was too long to keep them all");
@@ -122,6 +123,7 @@ static void print_losses(struct paper *paper, const struct summary *summary)
 	print_loss(paper, dropped.creators, "creators of goroutines: too many different ones");
 	print_loss(paper, dropped.syscall_users,
 		   "callers of system calls: too many different ones");
+	print_loss(paper, dropped.stalls, "goroutines off the CPU: too many different ones");
 }
 
 void section_quality(struct paper *paper, const struct summary *summary)

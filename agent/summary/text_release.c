@@ -351,3 +351,32 @@ void section_syscall_users(struct paper *paper, const struct release *release)
 	grid_print(&grid, paper);
 	grid_release(&grid);
 }
+
+void section_stalls(struct paper *paper, const struct release *release)
+{
+	static const struct grid_column columns[] = {
+		{ .title = "for a CPU", .right = true },
+		{ .title = "max", .right = true },
+		{ .title = "blocked", .right = true },
+		{ .title = "max", .right = true },
+		{ .title = "goroutines of", .gives_way = true, .cut_head = true },
+	};
+	struct grid grid;
+
+	if (!release->stall_count)
+		return;
+	paper_title(paper, "Threads that did not run while they carried a goroutine");
+	grid_init(&grid, columns, sizeof(columns) / sizeof(columns[0]), 2);
+	for (size_t i = 0; i < release->stall_count && i < USERS_SHOWN; i++) {
+		const struct stall *stall = &release->stalls[i];
+		const uint64_t times_ns[] = { stall->runqueue.sum_ns, stall->runqueue.max_ns,
+					      stall->offcpu.sum_ns, stall->offcpu.max_ns };
+
+		for (size_t j = 0; j < sizeof(times_ns) / sizeof(times_ns[0]); j++)
+			grid_add(&grid, INK_PLAIN, "%s",
+				 human_ns(times_ns[j], paper->unicode).text);
+		grid_add(&grid, INK_PLAIN, "%s", stall->start);
+	}
+	grid_print(&grid, paper);
+	grid_release(&grid);
+}

@@ -64,8 +64,9 @@ struct thread_value {
 	__u64 since_ns;   /* when it entered `state` */
 	__u64 syscall_ns; /* when it entered the system call; 0: in none */
 	__u64 syscall_start_pc;
-	__u64 g;        /* the goroutine that execute() put on it last, */
-	__u64 start_pc; /* and its start function */
+	__u64 g;              /* the goroutine that execute() put on it last, */
+	__u64 start_pc;       /* and its start function */
+	__u64 stall_start_pc; /* of the goroutine that it carried off the CPU; 0: of none */
 	__u32 syscall_number;
 	__u8 state; /* enum thread_state */
 	__u8 pad[3];
@@ -90,6 +91,7 @@ HASH_MAP(stacks, __u64, struct stack_value, STACKS_MAX);
 HASH_MAP(waits, struct wait_key, struct wait_value, WAITS_MAX);
 HASH_MAP(created, struct created_key, __u64, CREATED_MAX);
 HASH_MAP(syscalls, struct syscall_key, struct wait_value, SYSCALLS_MAX);
+HASH_MAP(stalls, struct stall_key, struct wait_value, STALLS_MAX);
 HASH_MAP(threads, __u32, struct thread_value, THREADS_MAX);
 HASH_MAP(stops, __u32, struct stw_value, TARGETS_MAX);
 PERCPU_MAP(counters, __u64, COUNTER_COUNT);

@@ -16,6 +16,7 @@
 #define WAITS_MAX        8192   /* (process, reason, stack) */
 #define CREATED_MAX      4096   /* (process, creator, start function) */
 #define SYSCALLS_MAX     4096   /* (process, system call, start function) */
+#define STALLS_MAX       4096   /* (process, start function, metric) */
 #define THREADS_MAX      16384  /* threads of all watched processes */
 #define RING_BYTES       (256 * 1024)
 #define WAIT_REASONS_MAX 64

@@ -17,7 +17,8 @@ struct probe_settings {
 	__u8 reasons;   /* park_m is probed: waiting is seen */
 	__u8 threads;   /* the kernel lens is on: execute() tells which goroutine a thread runs */
 	__u8 all_execs; /* report every exec, not only those of watched files */
-	__u8 pad[4];
+	__u8 registers; /* the kernel has bpf_task_pt_regs() */
+	__u8 pad[3];
 };
 
 /*
@@ -183,6 +184,15 @@ struct syscall_key {
 	__u32 pad;
 };
 
+/* Time in which a thread that carried a goroutine was not on a CPU. */
+struct stall_key {
+	__u64 start_pc; /* of the goroutine */
+	__u32 tgid;
+	__u32 program; /* program_of() */
+	__u32 metric;  /* METRIC_RUNQUEUE or METRIC_OFFCPU */
+	__u32 pad;
+};
+
 enum goroutine_state {
 	GOROUTINE_UNKNOWN = 0,
 	GOROUTINE_RUNNABLE = 1,
@@ -267,6 +277,7 @@ enum counter {
 	COUNTER_CREATED_FULL = 32,
 	COUNTER_STACK_TRUNCATED = 33, /* deeper than STACK_FRAMES_MAX */
 	COUNTER_SYSCALLS_FULL = 34,
+	COUNTER_STALLS_FULL = 35,
 	COUNTER_COUNT = 40,
 };
 

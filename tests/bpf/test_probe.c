@@ -261,6 +261,33 @@ static void kernel_lens_sees_system_calls(void **state)
 	fixture_free(fixture);
 }
 
+/* What the thread does off the CPU is its goroutine's: blocked in calls, or interrupted. */
+static void stalls_have_their_goroutine(void **state)
+{
+	const char *spinning = "main.blockingCalls.func1";
+	struct probe_options options = with_reasons;
+	struct wait_value total;
+	struct fixture *fixture;
+
+	(void)state;
+	options.kernel = true;
+	fixture = run(&options, "blocking", 10);
+	total = fixture_stall(fixture, METRIC_OFFCPU, "runtime.main");
+	assert_in_range(total.count, 7, 40);
+	assert_in_range(total.sum_ns, 7 * 50 * NS_PER_MS, 12 * 50 * NS_PER_MS);
+	/* It has a queue for its CPU now and then, and never blocks. */
+	total = fixture_stall(fixture, METRIC_OFFCPU, spinning);
+	assert_in_range(total.sum_ns, 0, 50 * NS_PER_MS);
+	assert_in_range(fixture_stall(fixture, METRIC_RUNQUEUE, spinning).count, 1, 1000000);
+	assert_int_equal(fixture->counters[COUNTER_STALLS_FULL], 0);
+	fixture_free(fixture);
+
+	/* Without the kernel lens, or without probes, nobody knows. */
+	fixture = run(&with_reasons, "blocking", 1);
+	assert_int_equal(fixture->stall_count, 0);
+	fixture_free(fixture);
+}
+
 static void kernel_lens_alone(void **state)
 {
 	const struct probe_options options = { .kernel = true };
@@ -277,6 +304,7 @@ static void kernel_lens_alone(void **state)
 	fixture_close_window(fixture);
 	assert_int_equal(fixture->syscalls[110], 100);
 	assert_int_equal(fixture->syscalls_of_goroutines, 0);
+	assert_int_equal(fixture->stall_count, 0);
 	assert_int_equal(fixture_hits(fixture, SITE_EXECUTE), 0);
 	assert_int_equal(go_program_end(&child), 0);
 	fixture_free(fixture);
@@ -332,6 +360,7 @@ int main(void)
 		cmocka_unit_test(without_reasons_only_dispatches),
 		cmocka_unit_test(kernel_lens_sees_system_calls),
 		cmocka_unit_test(kernel_lens_alone),
+		cmocka_unit_test(stalls_have_their_goroutine),
 		cmocka_unit_test(no_site_is_single_stepped),
 	};
 

@@ -151,6 +151,34 @@ static void on_syscall(void *user, const struct syscall_key *key, const struct w
 		fixture->syscalls_of_goroutines += value->count;
 }
 
+static void on_stall(void *user, const struct stall_key *key, const struct wait_value *value)
+{
+	struct fixture *fixture = user;
+
+	assert_true(key->start_pc && fixture->stall_count < FIXTURE_STALLS_MAX);
+	fixture->stalls[fixture->stall_count++] = (struct fixture_stall){ *key, *value };
+}
+
+struct wait_value fixture_stall(const struct fixture *fixture, enum metric metric,
+				const char *start)
+{
+	struct wait_value total = { 0 };
+
+	for (size_t i = 0; i < fixture->stall_count; i++) {
+		const struct fixture_stall *stall = &fixture->stalls[i];
+		struct gobin_func func;
+
+		if (stall->key.metric != metric ||
+		    gobin_symbolize(fixture->bin, stall->key.start_pc - fixture->load_bias, &func,
+				    NULL, NULL) < 0 ||
+		    strcmp(func.name, start) != 0)
+			continue;
+		total.count += stall->value.count;
+		total.sum_ns += stall->value.sum_ns;
+	}
+	return total;
+}
+
 void fixture_read_events(struct fixture *fixture)
 {
 	const struct probe_visitor visitor = { .user = fixture, .event = on_event };
@@ -168,6 +196,7 @@ void fixture_close_window(struct fixture *fixture)
 		.still_waiting = on_still_waiting,
 		.created = on_created,
 		.syscall = on_syscall,
+		.stall = on_stall,
 	};
 	uint64_t closed_ns;
 

@@ -7,12 +7,18 @@
 
 #define FIXTURE_WAITS_MAX  512
 #define FIXTURE_EVENTS_MAX 512
+#define FIXTURE_STALLS_MAX 64
 
 struct fixture_wait {
 	struct wait_key key;
 	struct wait_value value;
 	struct stack_value stack;
 	bool still; /* a goroutine that waited when the window closed; key.tgid and reason only */
+};
+
+struct fixture_stall {
+	struct stall_key key;
+	struct wait_value value;
 };
 
 union fixture_event {
@@ -41,6 +47,8 @@ struct fixture {
 	size_t event_count;
 	uint64_t created, syscalls[SYSCALL_MAX];
 	uint64_t syscalls_of_goroutines;
+	struct fixture_stall stalls[FIXTURE_STALLS_MAX];
+	size_t stall_count;
 	uint64_t counters[COUNTER_COUNT];
 	uint64_t missed;
 };
@@ -60,6 +68,9 @@ void fixture_read_events(struct fixture *fixture);
 /* Waits by reason whose stack holds a function ("" any); of finished ones. */
 uint64_t fixture_waits(const struct fixture *fixture, const char *reason, const char *function);
 uint64_t fixture_wait_ns(const struct fixture *fixture, const char *reason, const char *function);
+/* Time off the CPU of threads that carried goroutines which began in that function. */
+struct wait_value fixture_stall(const struct fixture *fixture, enum metric metric,
+				const char *start);
 /* Events of that kind of a process (0: of any). */
 size_t fixture_events(const struct fixture *fixture, enum event_kind kind, pid_t pid);
 uint64_t fixture_runnable(const struct fixture *fixture, enum wake_cause cause);

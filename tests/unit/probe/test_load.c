@@ -25,6 +25,7 @@ _Static_assert(sizeof(struct hist_value) == 8 + 8 + 4 * BUCKET_COUNT, "padding")
 _Static_assert(sizeof(struct wait_key) == 8 + 4 + 4 + 4 + 4, "padding");
 _Static_assert(sizeof(struct created_key) == 8 + 8 + 4 + 4, "padding");
 _Static_assert(sizeof(struct syscall_key) == 8 + 4 + 4 + 4 + 4, "padding");
+_Static_assert(sizeof(struct stall_key) == 8 + 4 * 4, "padding");
 _Static_assert(sizeof(struct goroutine_key) == 8 + 4 + 4, "padding");
 _Static_assert(sizeof(struct goroutine_value) == 2 * 8 + 3 + 5, "padding");
 _Static_assert(sizeof(struct event_header) == 4 + 4 + 8, "padding");

@@ -219,6 +219,18 @@ static inline void sample_release(struct summary *summary, const struct sample_r
 		user->sum_ns = user->count * (i ? 9000 : 120000);
 		user->max_ns = 8100000;
 	}
+	for (unsigned int i = 0; i < 2; i++) {
+		struct stall *stall;
+
+		sample_check(release_add_stall(
+			release, i ? "net/http.(*conn).serve" : "main.refresh", &stall));
+		stall->runqueue.count = 800 * how->block_count;
+		stall->runqueue.sum_ns = stall->runqueue.count * (i ? 31000 : 2000);
+		stall->runqueue.max_ns = 4200000;
+		stall->offcpu.count = 90 * how->block_count;
+		stall->offcpu.sum_ns = stall->offcpu.count * 410000;
+		stall->offcpu.max_ns = 1900000;
+	}
 }
 
 static inline struct summary *sample_empty(void)

@@ -260,6 +260,34 @@ static void test_syscall_users(void **state)
 	assert_int_equal(release->syscall_users[0].max_ns, RELEASE_SYSCALLS_MAX - 1);
 }
 
+static void test_stalls(void **state)
+{
+	struct fixture *fixture = *state;
+	struct release *release = fixture->release;
+	struct stall *stall;
+
+	for (unsigned int i = 0; i < RELEASE_STALLS_MAX + 2; i++) {
+		struct total total = { .count = 1, .sum_ns = i, .max_ns = i };
+
+		assert_int_equal(release_add_stall(release, i % 4 ? "main.f" : "main.g", &stall),
+				 0);
+		if (i % 2)
+			stall->runqueue = total;
+		else
+			stall->offcpu = total;
+	}
+	assert_int_equal(release->dropped.stalls, 2);
+	summary_finish(fixture->summary);
+	summary_finish(fixture->summary);
+	assert_int_equal(release->stall_count, 2);
+	assert_string_equal(release->stalls[0].start, "main.f");
+	assert_int_equal(release->stalls[0].runqueue.count, RELEASE_STALLS_MAX / 2);
+	assert_int_equal(release->stalls[0].runqueue.max_ns, RELEASE_STALLS_MAX - 1);
+	assert_int_equal(release->stalls[0].offcpu.count, RELEASE_STALLS_MAX / 4);
+	assert_int_equal(release->stalls[1].runqueue.count, 0);
+	assert_int_equal(release->stalls[1].offcpu.count, RELEASE_STALLS_MAX / 4);
+}
+
 static void test_blocks(void **state)
 {
 	struct fixture *fixture = *state;
@@ -349,6 +377,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_creators, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_creators_have_a_maximum, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_syscall_users, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stalls, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_blocks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_blocks_have_a_maximum, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_named_hists, setup, teardown),

@@ -382,6 +382,7 @@ static void test_schema_misses_everything(void **state)
 	struct wait_stack *stack;
 	struct process *process;
 	struct syscall_user *user;
+	struct stall *stall;
 	struct named_hist *named;
 	struct block *block;
 	json_t *json;
@@ -393,6 +394,7 @@ static void test_schema_misses_everything(void **state)
 	sample_check(stack_add_frame(stack, "f", "g.go", 1));
 	sample_check(release_add_creator(release, "a", "b", 1));
 	sample_check(release_add_syscall_user(release, "read", "f", &user));
+	sample_check(release_add_stall(release, "f", &stall));
 	sample_check(named_hists_get(&release->waiting, "select", &named));
 	sample_check(release_block(release, 0, 1, &block));
 	json = json_of(summary);
