@@ -10,7 +10,7 @@
 #define STACK_FRAMES_MAX 24
 #define TARGETS_MAX      256    /* watched processes at a time */
 #define FILES_MAX        64     /* watched executables */
-#define HISTS_MAX        2048   /* histograms of the blocks that are not yet drained */
+#define HISTS_MAX        3072   /* histograms of the blocks that are not yet drained */
 #define GOROUTINES_MAX   131072 /* goroutines of all watched processes */
 #define STACKS_MAX       8192   /* different waiting stacks */
 #define WAITS_MAX        8192   /* (process, reason, stack) */
