@@ -391,6 +391,12 @@ static int conclude(struct capture *capture, struct err *err)
 	if (r < 0)
 		return r;
 	summary->quality.seen_ratio = 1.0;
+	if (capture->missed_starts)
+		summary_add_note(
+			summary,
+			"%u process%s that should have been measured ended before the probes "
+			"could be attached",
+			capture->missed_starts, capture->missed_starts == 1 ? "" : "es");
 	r = name_service(capture);
 	if (r < 0)
 		return err_set(err, r, "out of memory");

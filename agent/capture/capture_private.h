@@ -65,6 +65,7 @@ struct capture {
 	bool only_pids; /* nothing but --pid was given: probes trap in those processes alone */
 	bool crowded;   /* MEMBERS_MAX or EXECUTABLES_MAX was reached, and said */
 	uint64_t dispatches;
+	unsigned int missed_starts; /* processes that ended before they could be attached */
 	uint32_t last_block;
 	struct hist last_hist; /* runnable times of block last_block, for the progress line */
 };

@@ -497,11 +497,23 @@ static void set_losses(struct quality *quality, const uint64_t counters[COUNTER_
 	quality->syscalls = counters[COUNTER_SYSCALL];
 }
 
+/*
+ * Processor time is known in steps of 10 ms, and of a process that ended as it was read last. Where
+ * that is too little to be true, nothing is said.
+ */
+static void set_overhead(struct quality *quality, uint64_t hits, uint64_t cpu_ns)
+{
+	double cost_ns = (double)hits * quality->hit_cost_ns;
+
+	if (cpu_ns && cost_ns < (double)cpu_ns)
+		quality->overhead_ratio = cost_ns / (double)cpu_ns;
+}
+
 int collect_quality(struct capture *capture, struct err *err)
 {
 	struct quality *quality = &capture->summary->quality;
 	uint64_t counters[COUNTER_COUNT] = { 0 };
-	uint64_t hits = 0, cpu_ns;
+	uint64_t hits = 0;
 	int r;
 
 	r = probe_counters(capture->session, counters, &quality->missed, err);
@@ -522,9 +534,6 @@ int collect_quality(struct capture *capture, struct err *err)
 					release->processes[j].exec_to_attach_ns;
 		}
 	}
-	cpu_ns = target_cpu_ns(capture);
-	if (cpu_ns)
-		quality->overhead_ratio = (double)(hits + quality->foreign_hits) *
-					  quality->hit_cost_ns / (double)cpu_ns;
+	set_overhead(quality, hits + quality->foreign_hits, target_cpu_ns(capture));
 	return 0;
 }

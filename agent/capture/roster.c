@@ -132,6 +132,15 @@ static uint64_t cpu_time_ns(pid_t pid)
 	return (user + system) * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
+static void read_cpu(struct member *member)
+{
+	uint64_t now_ns = cpu_time_ns(member->pid);
+
+	/* A pid that belongs to somebody else by now has used less. */
+	if (now_ns > member->cpu_last_ns)
+		member->cpu_last_ns = now_ns;
+}
+
 static void leave(struct capture *capture, struct member *member, uint64_t time_ns)
 {
 	member->alive = false;
@@ -362,15 +371,22 @@ static void join_late(struct capture *capture, const struct event_exec *event)
 {
 	pid_t pid = (pid_t)event->header.tgid;
 	CLEANUP(target_freep) struct target *target = NULL;
+	const struct executable *known;
 	const struct binary *binary;
 	struct err err = ERR_INIT;
 	char path[PATH_MAX];
 
 	exe_path(pid, path, sizeof(path));
+	known = executable_of_key(capture, &event->file);
+	if (!*path && known && known->inode_wide)
+		capture->missed_starts++;
 	if (!may_be_meant(capture, event, path))
 		return;
-	if (target_open(pid, capture->binaries, &target, &err) < 0 || !target->binary->bin ||
-	    !is_meant(capture, event, path, target))
+	if (target_open(pid, capture->binaries, &target, &err) < 0) {
+		capture->missed_starts += selector_match_exec(&capture->options->selector, path);
+		return;
+	}
+	if (!target->binary->bin || !is_meant(capture, event, path, target))
 		return;
 	binary = target->binary;
 	if (join(capture, TAKE_PTR(target), event->header.time_ns, &err) < 0) {
@@ -408,21 +424,22 @@ void roster_on_exit(struct capture *capture, const struct event_exit *event)
 {
 	struct member *member = find_alive(capture, (pid_t)event->header.tgid);
 
-	if (member)
-		leave(capture, member, event->header.time_ns);
+	if (!member)
+		return;
+	read_cpu(member); /* as long as its parent has not reaped it */
+	leave(capture, member, event->header.time_ns);
 }
 
 void roster_read_cpu(struct capture *capture, bool opening)
 {
 	for (size_t i = 0; i < capture->member_count; i++) {
 		struct member *member = &capture->members[i];
-		uint64_t now_ns = member->alive ? cpu_time_ns(member->pid) : 0;
 
-		if (!now_ns)
+		if (!member->alive)
 			continue;
-		member->cpu_last_ns = now_ns;
+		read_cpu(member);
 		if (opening)
-			member->cpu_opened_ns = now_ns;
+			member->cpu_opened_ns = member->cpu_last_ns;
 	}
 }
 

@@ -62,8 +62,24 @@ END
 	check "none runs any more" true_of 'all(.releases[].processes[]; .exited_ns > 0)'
 }
 
+# A file that is put into place and run at once: its first processes may be over before it is
+# analysed, and every one of them is either there or counted.
+starts_at_once() {
+	mkdir "$scratch/new"
+	cat >"$scratch/rush" <<END
+for i in \$(seq 20); do cp '$scratch/bin/v1' '$scratch/new/v'\$i; '$scratch/new/v'\$i 1 2>/dev/null; done
+END
+	capture --exec "$scratch/new/*" -- sh "$scratch/rush"
+	missed=$(json "$summary" '[.quality.notes[] | capture("^(?<n>[0-9]+) process(es)? that should") | .n | tonumber] | add // 0')
+	check "of twenty hasty processes $((20 - missed)) are measured and $missed are missed" true_of \
+		"([.releases[].processes[]] | length) + $missed == 20"
+	check "the longest gap is under 50 ms" true_of '.quality.exec_to_attach_max_ns < 50000000'
+	check "the probes' share of the time can be true" true_of '.quality.overhead_ratio == null or .quality.overhead_ratio < 1'
+}
+
 deploy
 succeeds_itself
 becomes_foreign
 lives_shortly
+starts_at_once
 finish
