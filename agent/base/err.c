@@ -2,6 +2,7 @@
 #include "base/err.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,14 @@ int err_set(struct err *err, int code, const char *format, ...)
 	return code;
 }
 
+/* strerror(), and the remedy for what has the same one wherever it happens. */
+static const char *reason(int code)
+{
+	if (code == -EMFILE)
+		return "too many open files; raise the limit (ulimit -n, LimitNOFILE=)";
+	return strerror(-code);
+}
+
 int err_set_errno(struct err *err, int code, const char *format, ...)
 {
 	va_list args;
@@ -41,7 +50,7 @@ int err_set_errno(struct err *err, int code, const char *format, ...)
 	err_vset(err, code, format, args);
 	va_end(args);
 	if (err)
-		err_append(err, ": ", strerror(-code));
+		err_append(err, ": ", reason(code));
 	return code;
 }
 
@@ -54,7 +63,7 @@ int err_wrap(struct err *err, int code, const char *format, ...)
 	assert(code < 0);
 	if (!err)
 		return code;
-	snprintf(cause, sizeof(cause), "%s", err->text[0] ? err->text : strerror(-code));
+	snprintf(cause, sizeof(cause), "%s", err->text[0] ? err->text : reason(code));
 	err->code = code;
 	used = (size_t)snprintf(err->text, sizeof(err->text), "cannot ");
 	va_start(args, format);

@@ -28,7 +28,7 @@ struct err {
 int err_set(struct err *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* As err_set(), with ": " and strerror(-code) behind the sentence. */
+/* As err_set(), with ": " and strerror(-code) behind the sentence, or a better reason. */
 int err_set_errno(struct err *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -286,6 +286,7 @@ int roster_fill(struct capture *capture, struct err *err)
 {
 	struct selector selector = capture->options->selector;
 	struct target_list list = { 0 };
+	size_t unreadable = 0;
 	int r;
 
 	if (selector.exec_count) {
@@ -299,7 +300,12 @@ int roster_fill(struct capture *capture, struct err *err)
 	selector.exec_count = 0;
 	if (selector_empty(&selector))
 		return 0;
-	r = target_find(&selector, capture->binaries, &list, NULL, err);
+	r = target_find(&selector, capture->binaries, &list, &unreadable, err);
+	if (unreadable && !list.count)
+		summary_add_note(capture->summary,
+				 "%zu process%s could not be read, and may have been meant; that "
+				 "takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+				 unreadable, unreadable == 1 ? "" : "es");
 	if (r == 0)
 		r = join_found(capture, &list, err);
 	target_list_release(&list);

@@ -482,7 +482,8 @@ static int finish(const struct arguments *arguments, const struct summary *summa
 		return summary->command_status;
 	}
 	if (code == EXIT_DONE && !measured_anything(summary)) {
-		fputs("parkmeter: nothing was measured: no process matched, or none did anything\n",
+		fputs("parkmeter: nothing was measured: no process matched, or none did "
+		      "anything; `parkmeter ps` lists what runs\n",
 		      stderr);
 		return EXIT_NODATA;
 	}

@@ -442,7 +442,8 @@ static void print_hints(const struct arguments *arguments, size_t count, size_t 
 	if (count)
 		return;
 	if (selector_empty(&arguments->selector))
-		fprintf(stderr, "parkmeter: no Go process is running here\n");
+		fprintf(stderr, "parkmeter: no Go process %s here\n",
+			unreadable ? "that may be read is running" : "is running");
 	else
 		fprintf(stderr, "parkmeter: no Go process is meant by this; `parkmeter ps` "
 				"without options lists all\n");

@@ -97,6 +97,9 @@ static int check_support(const struct probe_support *support, struct err *err)
 		return err_set(err, -ENOTSUP,
 			       "kernel %s is too old for the BPF programs; use Linux 5.10 or newer",
 			       support->kernel);
+	if (support->btf_error)
+		return err_set_errno(err, support->btf_error,
+				     "cannot read the kernel's BTF (/sys/kernel/btf/vmlinux)");
 	if (!support->btf)
 		return err_set(
 			err, -ENOTSUP,
@@ -219,6 +222,8 @@ static int load_error(int code, const struct probe_support *support, struct err 
 			       "the kernel refuses the BPF programs although the capabilities are "
 			       "there; a security module or lockdown (%s) may forbid it: %s",
 			       support->lockdown_mode[0] ? support->lockdown_mode : "none", said);
+	if (code == -EMFILE)
+		return err_set_errno(err, code, "no room for the BPF programs and maps");
 	return err_set(err, code, "kernel %s does not take the BPF programs (%s): %s",
 		       support->kernel, strerror(-code), said);
 }

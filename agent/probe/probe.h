@@ -169,6 +169,7 @@ struct probe_support {
 	bool btf, lockdown, cap_bpf, cap_perfmon, cap_sys_admin, cap_sys_ptrace, cap_sys_resource;
 	bool cap_dac_read_search;
 	bool multi;             /* uprobe_multi */
+	int btf_error;          /* -errno of reading the BTF that is there, else 0 */
 	bool guard;             /* bpf_preempt_disable() */
 	bool registers;         /* bpf_task_pt_regs() */
 	char lockdown_mode[32]; /* "none", "integrity", "confidentiality"; "" no such file */

@@ -66,8 +66,10 @@ static void read_features(struct probe_support *support)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 
-	if (!btf)
+	if (!btf) {
+		support->btf_error = errno == ENOENT ? 0 : -errno;
 		return;
+	}
 	support->btf = true;
 	support->multi =
 		btf__find_by_name_kind(btf, "bpf_uprobe_multi_link_attach", BTF_KIND_FUNC) > 0;

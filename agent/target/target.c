@@ -83,11 +83,6 @@ static int open_pidfd(pid_t pid, int *ret_pidfd, struct err *err)
 			       (int)pid, (int)pid);
 	if (errno == ESRCH)
 		return err_set(err, -ESRCH, "there is no process %d", (int)pid);
-	if (errno == EMFILE)
-		return err_set(err, -EMFILE,
-			       "cannot hold process %d: too many open files; raise the limit "
-			       "(ulimit -n) or select fewer processes",
-			       (int)pid);
 	return err_set_errno(err, -errno, "cannot hold process %d", (int)pid);
 }
 
@@ -139,8 +134,9 @@ static int refused_read(const struct target *target, int code, struct err *err)
 	if (code == -EACCES || code == -EPERM)
 		return err_set(err, code,
 			       "process %d belongs to user %u and may not be read; run parkmeter "
-			       "as that user, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
-			       (int)target->pid, (unsigned int)target->uid);
+			       "%swith CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+			       (int)target->pid, (unsigned int)target->uid,
+			       target->uid == geteuid() ? "" : "as that user, or ");
 	return err_wrap(err, code, "read process %d", (int)target->pid);
 }
 
@@ -370,6 +366,8 @@ int target_open(pid_t pid, struct binaries *binaries, struct target **ret_target
 	r = open_proc(pid, &proc_fd, err);
 	if (r == 0 && pidfd_alive(target->pidfd)) {
 		r = read_status(proc_fd, target, &parent, err);
+		if (r == -EMFILE)
+			r = refused_read(target, r, err);
 		if (r == 0)
 			r = read_settled(proc_fd, target, binaries, parent, err);
 	}

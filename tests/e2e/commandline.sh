@@ -97,8 +97,20 @@ interrupted() {
 	release
 }
 
+# Limits and rights that do not suffice: the cause and its remedy.
+means() {
+	code=0
+	prlimit --nofile=16:16 "$parkmeter" capture --pid "$started" --for 50ms >"$scratch/out" 2>"$scratch/err" || code=$?
+	check "16 open files: $code, $(cat "$scratch/err")" contains "$scratch/err" "ulimit -n"
+	code=0
+	capsh --drop=cap_sys_ptrace -- -c "'$parkmeter' capture --exe '/*/$name' --for 50ms" >"$scratch/out" 2>"$scratch/err" || code=$?
+	check "processes that could not be read are not nobody: $code" contains "$scratch/out" "could not be read"
+	check "and the exit code says that nothing was measured" [ "$code" -eq 4 ]
+}
+
 wrong_usage
 relative_names
 outputs
+means
 interrupted
 finish
