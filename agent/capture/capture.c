@@ -241,8 +241,10 @@ static int on_tick(struct capture *capture, struct loop *loop, struct err *err)
 	if (read(loop->timer_fd, &expirations, sizeof(expirations)) < 0)
 		return 0;
 	roster_read_cpu(capture, false);
-	if (loop->ticks++ % TICKS_PER_BLOCK == 0)
+	if (loop->ticks++ % TICKS_PER_BLOCK == 0) {
+		roster_check(capture);
 		roster_count_goroutines(capture);
+	}
 	r = collect_blocks(capture, err);
 	if (r == 0)
 		show_progress(capture, loop, clock_mono_ns());

@@ -35,6 +35,7 @@ struct member {
 	uint64_t cpu_opened_ns; /* its CPU time when the window opened or it joined */
 	uint64_t cpu_last_ns;   /* and as read last */
 	uint64_t gc_began_ns;   /* of the cycle that runs, 0 none */
+	bool checked;           /* what is believed of its executable was seen to hold in it */
 };
 
 /* An executable and its probes. */
@@ -45,7 +46,8 @@ struct executable {
 	bool guarded;                /* a lease keeps writers out while they are */
 	bool stale; /* the file was overwritten: what it holds now is another executable */
 	struct target_config config;
-	char *refused; /* owned; why not, when !usable */
+	struct gobin_site *sites; /* owned, SITE_COUNT; NULL: not looked for yet */
+	char *refused;            /* owned; why not, when !usable */
 };
 
 struct symbol_cache;
@@ -90,6 +92,9 @@ int roster_read_watch(struct capture *capture, struct err *err);
 /* Reads the CPU time of the living; `opening` makes it the time from which on they are charged. */
 void roster_read_cpu(struct capture *capture, bool opening);
 
+/* Checks those that were watched before they had anything to be checked. */
+void roster_check(struct capture *capture);
+
 /* Counts the goroutines of the living, where the runtime's memory can be read. */
 void roster_count_goroutines(struct capture *capture);
 
@@ -108,6 +113,11 @@ void roster_release(struct capture *capture);
  * EXECUTABLES_MAX is reached.
  */
 struct executable *executable_get(struct capture *capture, const struct binary *binary, pid_t pid);
+/*
+ * Holds a process that is to be probed against what is believed of its executable: as peek_check(),
+ * and 0 where no probes are meant for it anyway.
+ */
+int executable_check(struct capture *capture, const struct target *target, struct err *err);
 /* Lets the kernel side enrol the processes that exec this file. */
 void executable_watch(struct capture *capture, const struct binary *binary);
 /* Somebody is about to write to the file behind that descriptor: takes the probes out. */

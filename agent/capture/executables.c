@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "capture/capture_private.h"
+#include "peek/peek.h"
 
 static struct executable *find(struct capture *capture, const struct binary *binary)
 {
@@ -50,31 +51,50 @@ static void move_to_entries(const struct gobin *bin, struct gobin_site sites[SIT
 	}
 }
 
-static int attach(struct capture *capture, struct executable *executable, pid_t pid,
-		  struct err *err)
+/* Where the probes go, and what they read there. */
+static int prepare(const struct capture *capture, struct executable *executable, struct err *err)
 {
 	const struct binary *binary = executable->binary;
-	struct gobin_site sites[SITE_COUNT];
+	CLEANUP(freep) struct gobin_site *sites = NULL;
 	int r;
 
+	if (executable->sites)
+		return 0;
 	if (!capture->options->lens_probe)
 		return err_set(err, -ENOTSUP, "the probe lens is off");
 	if (!binary->bin)
 		return err_set(err, -ENOEXEC, "%s",
 			       binary->refused ? binary->refused : "it is no Go program");
+	sites = calloc(SITE_COUNT, sizeof(*sites));
+	if (!sites)
+		return err_set(err, -ENOMEM, "out of memory");
 	r = gobin_sites(binary->bin, sites, err);
 	if (r == 0 && capture->options->entry_sites)
 		move_to_entries(binary->bin, sites);
 	if (r == 0)
 		r = gobin_target_config(binary->bin, &executable->config, err);
+	if (r < 0)
+		return r;
+	executable->config.binary_id = binary->id;
+	executable->config.flags |= TARGET_PROBED;
+	executable->sites = TAKE_PTR(sites);
+	return 0;
+}
+
+static int attach(struct capture *capture, struct executable *executable, pid_t pid,
+		  struct err *err)
+{
+	const struct binary *binary = executable->binary;
+	int r;
+
+	r = prepare(capture, executable, err);
 	if (r == 0)
-		r = probe_attach_binary(capture->session, binary->id, binary->fd, pid, sites, err);
+		r = probe_attach_binary(capture->session, binary->id, binary->fd, pid,
+					executable->sites, err);
 	if (r < 0)
 		return r;
 	if (!executable->usable)
-		note_missing_sites(capture, binary, sites);
-	executable->config.binary_id = binary->id;
-	executable->config.flags |= TARGET_PROBED;
+		note_missing_sites(capture, binary, executable->sites);
 	executable->usable = true;
 	executable->inode_wide = pid == 0;
 	return 0;
@@ -146,6 +166,18 @@ static bool share(struct capture *capture, struct executable *executable)
 		return true;
 	}
 	return false;
+}
+
+int executable_check(struct capture *capture, const struct target *target, struct err *err)
+{
+	struct executable *executable = find(capture, target->binary);
+	struct err refused = ERR_INIT;
+
+	if (!executable)
+		executable = add(capture, target->binary);
+	if (!executable || executable->refused || prepare(capture, executable, &refused) < 0)
+		return 0;
+	return peek_check(target, executable->sites, err);
 }
 
 struct executable *executable_get(struct capture *capture, const struct binary *binary, pid_t pid)

@@ -166,21 +166,27 @@ static bool runs_still(const struct target *target)
 static int join(struct capture *capture, struct target *target, uint64_t exec_ns, struct err *err)
 {
 	const struct binary *binary = target->binary;
-	struct executable *executable = executable_get(capture, binary, target->pid);
+	struct executable *executable = NULL;
 	struct target_config config = { 0 };
+	struct err doubt = ERR_INIT;
 	struct member *member;
 	struct process *process;
-	int r;
+	int r, checked;
 
+	checked = executable_check(capture, target, &doubt);
+	if (checked != -ENOTSUP)
+		executable = executable_get(capture, binary, target->pid);
 	member = add_member(capture, target->pid, target, binary);
 	if (!member)
 		return err_set(err, -ENOMEM, "no room for another process");
+	member->checked = checked == 0;
 	process = process_of(capture, member);
 	if (executable && executable->usable) {
 		config = executable->config;
 		process->probed = true;
-	} else if (executable && capture->options->lens_probe) {
-		summary_set_string(&process->refused, executable->refused);
+	} else if (capture->options->lens_probe) {
+		summary_set_string(&process->refused,
+				   executable ? executable->refused : doubt.text);
 	}
 	config.binary_id = binary->id;
 	config.load_bias = target->load_bias;
@@ -449,6 +455,28 @@ void roster_read_cpu(struct capture *capture, bool opening)
 	}
 }
 
+/* Not the processes that could not be checked for want of a privilege: nobody can tell. */
+void roster_check(struct capture *capture)
+{
+	for (size_t i = 0; i < capture->member_count; i++) {
+		struct member *member = &capture->members[i];
+		struct process *process = process_of(capture, member);
+		struct err doubt = ERR_INIT;
+		int r;
+
+		if (member->checked || !member->alive || !member->target || !process->probed)
+			continue;
+		r = executable_check(capture, member->target, &doubt);
+		member->checked = r == 0;
+		if (r != -ENOTSUP)
+			continue;
+		summary_add_note(capture->summary, "process %d was not measured to its end: %s",
+				 (int)member->pid, doubt.text);
+		summary_set_string(&process->refused, doubt.text);
+		leave(capture, member, clock_mono_ns());
+	}
+}
+
 void roster_count_goroutines(struct capture *capture)
 {
 	for (size_t i = 0; i < capture->member_count; i++) {
@@ -483,7 +511,9 @@ void roster_release(struct capture *capture)
 	for (size_t i = 0; i < capture->member_count; i++)
 		target_free(capture->members[i].target);
 	free(capture->members);
-	for (size_t i = 0; i < capture->executable_count; i++)
+	for (size_t i = 0; i < capture->executable_count; i++) {
 		free(capture->executables[i].refused);
+		free(capture->executables[i].sites);
+	}
 	exec_watch_free(capture->watch);
 }

@@ -32,3 +32,8 @@ bool decode_calls(const struct decode_code *code, uint64_t address)
 {
 	return code->machine == EM_X86_64 && decode_x86_calls(code, address);
 }
+
+uint64_t decode_slice(const struct decode_code *code)
+{
+	return code->machine == EM_X86_64 ? decode_x86_slice(code) : 0;
+}

@@ -52,10 +52,17 @@ int decode_handover(const struct decode_code *code, uint64_t producer, uint64_t 
 /* True when the code calls `address` directly. */
 bool decode_calls(const struct decode_code *code, uint64_t address);
 
+/*
+ * The only variable of which the code reads or writes three words in a row: a slice. 0 when there
+ * is none, or more than one.
+ */
+uint64_t decode_slice(const struct decode_code *code);
+
 int decode_x86_entry(const struct decode_code *code, unsigned int args, bool return_address,
 		     struct decode_site *ret_site, char reason[DECODE_REASON_MAX]);
 int decode_x86_handover(const struct decode_code *code, uint64_t producer, uint64_t consumer,
 			struct decode_site *ret_site, char reason[DECODE_REASON_MAX]);
 bool decode_x86_calls(const struct decode_code *code, uint64_t address);
+uint64_t decode_x86_slice(const struct decode_code *code);
 
 #endif

@@ -26,6 +26,7 @@
 
 #define PROLOGUE_MAX 24 /* instructions from the entry that are looked at */
 #define SLOTS_MAX    4  /* stack slots that hold a followed value */
+#define WORDS_MAX    32 /* different variables of a function */
 
 struct decoder {
 	csh handle;
@@ -421,4 +422,58 @@ bool decode_x86_calls(const struct decode_code *code, uint64_t address)
 		if (is_call_of(insn, address))
 			return true;
 	return false;
+}
+
+/* ---- a function's variables ---- */
+
+/* Words at fixed addresses that the code reads or writes. */
+struct words {
+	uint64_t addresses[WORDS_MAX];
+	size_t count;
+};
+
+static bool words_have(const struct words *words, uint64_t address)
+{
+	for (size_t i = 0; i < words->count; i++) {
+		if (words->addresses[i] == address)
+			return true;
+	}
+	return false;
+}
+
+static void words_add(struct words *words, const cs_insn *insn)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+
+	for (uint8_t i = 0; i < x86->op_count && insn->id != X86_INS_LEA; i++) {
+		const cs_x86_op *operand = &x86->operands[i];
+		uint64_t address = insn->address + insn->size + (uint64_t)operand->mem.disp;
+
+		if (operand->type == X86_OP_MEM && operand->mem.base == X86_REG_RIP &&
+		    operand->size == 8 && words->count < WORDS_MAX && !words_have(words, address))
+			words->addresses[words->count++] = address;
+	}
+}
+
+uint64_t decode_x86_slice(const struct decode_code *code)
+{
+	CLEANUP(decoder_release) struct decoder decoder = { 0 };
+	struct words words = { .count = 0 };
+	uint64_t slice = 0;
+	const cs_insn *insn;
+
+	if (decoder_init(&decoder, code) < 0)
+		return 0;
+	while ((insn = decoder_next(&decoder)))
+		words_add(&words, insn);
+	for (size_t i = 0; i < words.count; i++) {
+		uint64_t first = words.addresses[i];
+
+		if (!words_have(&words, first + 8) || !words_have(&words, first + 16))
+			continue;
+		if (slice)
+			return 0;
+		slice = first;
+	}
+	return slice;
 }

@@ -97,6 +97,12 @@ int gobin_variables_find(const struct gobin *bin, const char *const names[], siz
 			 uint64_t ret_addresses[], struct err *err);
 
 /*
+ * Address of the slice runtime.allgs, which holds every runtime.g: from .symtab, in a stripped
+ * binary from the code of runtime.allgadd. -ENOTSUP when neither tells.
+ */
+int gobin_allgs(const struct gobin *bin, uint64_t *ret_address, struct err *err);
+
+/*
  * Struct offsets from the table of verified Go releases, else from DWARF; real toolchains prove
  * that both say the same, and reading DWARF may take longer than a started program takes to be
  * ready. polldesc_rg and polldesc_wg are 0 where they are not known. -ENOTSUP with the reason when

@@ -151,3 +151,27 @@ bool gobin_wraps(const struct gobin *bin, const struct gobin_func *wrapper, uint
 
 	return read_code(bin, wrapper, bytes, &code) == 0 && decode_calls(&code, wrapped);
 }
+
+int gobin_allgs(const struct gobin *bin, uint64_t *ret_address, struct err *err)
+{
+	static const char *const name = "runtime.allgs";
+	struct err no_symbol = ERR_INIT;
+	uint8_t bytes[DECODE_CODE_MAX];
+	struct decode_code code;
+	struct gobin_func func;
+	uint64_t address = 0;
+
+	if (gobin_variables_find(bin, &name, 1, &address, &no_symbol) == 0 && address) {
+		*ret_address = address;
+		return 0;
+	}
+	if (gobin_func_find(bin, "runtime.allgadd", &func) == 0 &&
+	    read_code(bin, &func, bytes, &code) == 0)
+		address = decode_slice(&code);
+	if (!address)
+		return err_set(err, -ENOTSUP,
+			       "neither a symbol table nor runtime.allgadd tells where "
+			       "runtime.allgs is");
+	*ret_address = address;
+	return 0;
+}

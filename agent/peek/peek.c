@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "peek/remote.h"
+
 #define TRIES_MAX    5
 #define BATCH        512    /* pointers and statuses of one system call; at most IOV_MAX */
 #define G_SCAN       0x1000 /* runtime2.go: _Gscan */
@@ -60,20 +62,6 @@ static int read_failed(const struct target *target, int code, struct err *err)
 	if (code == -ESRCH || !target_alive(target))
 		return err_set(err, -ESRCH, "process %d has ended", (int)target->pid);
 	return err_set_errno(err, code, "cannot read the memory of process %d", (int)target->pid);
-}
-
-/* Exactly `size` bytes, or -errno. The pid may have got a new owner: who uses what was read asks
- * target_alive() afterwards. */
-static int read_memory(const struct target *target, uint64_t address, void *data, size_t size)
-{
-	struct iovec local = { data, size };
-	/* an address of the other process: NOLINTNEXTLINE(performance-no-int-to-ptr) */
-	struct iovec remote = { (void *)(uintptr_t)address, size };
-	ssize_t got = process_vm_readv(target->pid, &local, 1, &remote, 1, 0);
-
-	if (got < 0)
-		return -errno;
-	return (size_t)got == size ? 0 : -EFAULT;
 }
 
 /* Offset of schedt.ngsys, 0 where it is not known. From the DWARF of each release. */
@@ -156,7 +144,7 @@ static int count_batch(const struct target *target, const struct places *places,
 	ssize_t got;
 	int r;
 
-	r = read_memory(target, pointers_at, pointers, count * POINTER_SIZE);
+	r = remote_read(target, pointers_at, pointers, count * POINTER_SIZE);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++) {
@@ -209,7 +197,7 @@ static int look(const struct target *target, const struct places *places, struct
 	struct slice before, after;
 	int r, counted;
 
-	r = read_memory(target, places->allgs, &before, sizeof(before));
+	r = remote_read(target, places->allgs, &before, sizeof(before));
 	if (r < 0)
 		return r;
 	if (!slice_is_sound(&before))
@@ -217,7 +205,7 @@ static int look(const struct target *target, const struct places *places, struct
 	if (before.length > PEEK_GOROUTINES_MAX)
 		return -E2BIG;
 	counted = count_all(target, places, &before, ret_census);
-	r = read_memory(target, places->allgs, &after, sizeof(after));
+	r = remote_read(target, places->allgs, &after, sizeof(after));
 	if (r < 0)
 		return r;
 	if (after.data != before.data || after.length < before.length)
@@ -231,14 +219,14 @@ static uint64_t count_system(const struct target *target, const struct places *p
 {
 	uint32_t system = 0, extra = 0;
 
-	if (!places->ngsys || read_memory(target, places->ngsys, &system, sizeof(system)) < 0)
+	if (!places->ngsys || remote_read(target, places->ngsys, &system, sizeof(system)) < 0)
 		return 0;
 	/* The idle goroutines of extra threads are in ngsys, too (proc.go: oneNewExtraM), but they
 	 * are dead and were not counted as live. */
 	if (places->dead_extra)
 		extra = (uint32_t)census->dead_extra;
 	else if (places->extra)
-		read_memory(target, places->extra, &extra, sizeof(extra));
+		remote_read(target, places->extra, &extra, sizeof(extra));
 	if (system < extra || system - extra >= census->live)
 		return 0;
 	return system - extra;

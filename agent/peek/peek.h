@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "gobin/gobin.h"
 #include "target/target.h"
 
 #define PEEK_GOROUTINES_MAX (4 * 1024 * 1024) /* runtime.g that are looked at */
@@ -23,5 +24,16 @@
  * missing; -EAGAIN: it kept changing; -E2BIG: more than PEEK_GOROUTINES_MAX.
  */
 int peek_goroutine_count(const struct target *target, uint64_t *ret_count, struct err *err);
+
+/*
+ * Holds what is believed of an executable against the process that runs it: that goroutines of the
+ * runtime have the layout's fields where it says, and that the code at the probe sites is the
+ * file's (a breakpoint there is taken for another tracer's).
+ *
+ * 0: it is so. -ENODATA: nothing could be checked yet (the runtime has not started) or at all.
+ * -ENOTSUP: it is not so, with what is wrong. -ESRCH, -EPERM as above.
+ */
+int peek_check(const struct target *target, const struct gobin_site sites[SITE_COUNT],
+	       struct err *err);
 
 #endif

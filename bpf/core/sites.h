@@ -20,7 +20,7 @@ static __always_inline bool hit_begin(struct hit *hit, __u32 site)
 	hit->now = bpf_ktime_get_ns();
 	hit->tgid = bpf_get_current_pid_tgid() >> 32;
 	hit->config = bpf_map_lookup_elem(&targets, &hit->tgid);
-	if (!hit->config) {
+	if (!hit->config || !(hit->config->flags & TARGET_PROBED)) {
 		count(COUNTER_FOREIGN);
 		return false;
 	}

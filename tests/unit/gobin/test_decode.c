@@ -219,6 +219,46 @@ static void test_other_machines_say_so(void **state)
 	assert_non_null(strstr(reason, "x86-64"));
 }
 
+/* mov rip-relative words into rax: addresses of `words`, which are behind 0x400000. */
+static uint64_t slice_of(const uint64_t words[], size_t count)
+{
+	uint8_t bytes[16 * 7];
+
+	for (size_t i = 0; i < count; i++) {
+		uint32_t offset = (uint32_t)(words[i] - (0x400000 + (i + 1) * 7));
+
+		memcpy(bytes + i * 7, (const uint8_t[]){ 0x48, 0x8b, 0x05 }, 3);
+		memcpy(bytes + i * 7 + 3, &offset, sizeof(offset));
+	}
+	return decode_slice(&(struct decode_code){
+		.bytes = bytes, .size = count * 7, .address = 0x400000, .machine = EM_X86_64 });
+}
+
+static void test_slice(void **state)
+{
+	static const uint64_t allgs[] = { 0x500110, 0x500008, 0x500110, 0x500100, 0x500108 };
+	static const uint64_t pair[] = { 0x500100, 0x500108, 0x500200 };
+	static const uint64_t two[] = { 0x500100, 0x500108, 0x500110, 0x500118 };
+	/* lea 0x10(%rip),%rax; lea 0x11(%rip),%rax; lea 0x12(%rip),%rax: no words, addresses */
+	static const uint8_t leas[] = { 0x48, 0x8d, 0x05, 0x10, 0, 0, 0,
+					0x48, 0x8d, 0x05, 0x11, 0, 0, 0,
+					0x48, 0x8d, 0x05, 0x12, 0, 0, 0 };
+	const struct decode_code code = {
+		.bytes = leas, .size = sizeof(leas), .address = 0x400000, .machine = EM_X86_64
+	};
+	struct decode_code foreign = code;
+
+	(void)state;
+	assert_int_equal(slice_of(allgs, 5), 0x500100);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(slice_of(allgs, i), 0); /* not all of its words */
+	assert_int_equal(slice_of(pair, 3), 0);
+	assert_int_equal(slice_of(two, 4), 0);
+	assert_int_equal(decode_slice(&code), 0);
+	foreign.machine = EM_AARCH64;
+	assert_int_equal(decode_slice(&foreign), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_refuses_handover),
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_other_machines_say_so),
+		cmocka_unit_test(test_slice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
