@@ -128,6 +128,7 @@ static int attach_once(struct run *run, const struct target *target,
 		return r;
 	config.load_bias = target->load_bias;
 	config.binary_id = target->binary->id;
+	config.flags |= TARGET_PROBED;
 	r = probe_open(&options, &session, err);
 	if (r == 0)
 		r = probe_attach_binary(session, target->binary->id, target->binary->fd,
