@@ -374,8 +374,8 @@ void section_stalls(struct paper *paper, const struct release *release)
 
 		for (size_t j = 0; j < sizeof(times_ns) / sizeof(times_ns[0]); j++)
 			grid_add(&grid, INK_PLAIN, "%s",
-				 times_ns[j] ? human_ns(times_ns[j], paper->unicode).text :
-					       paper_sign(paper, SIGN_DASH));
+				 times_ns[j] ? human_ns(times_ns[j], paper->unicode).text
+					     : paper_sign(paper, SIGN_DASH));
 		grid_add(&grid, INK_PLAIN, "%s", stall->start);
 	}
 	grid_print(&grid, paper);
