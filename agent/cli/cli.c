@@ -156,18 +156,22 @@ int cli_main(int argc, char **argv)
 
 int cli_error(const struct err *err)
 {
-	fprintf(stderr, "parkmeter: %s\n", err->text[0] ? err->text : strerror(-err->code));
+	fputs("parkmeter: ", stderr);
+	cli_say(err->text[0] ? err->text : strerror(-err->code));
+	fputc('\n', stderr);
 	return EXIT_ERROR;
 }
 
 int cli_usage(const char *command, const char *format, ...)
 {
+	struct err err = ERR_INIT;
 	va_list args;
 
-	fputs("parkmeter: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(err.text, sizeof(err.text), format, args);
 	va_end(args);
+	fputs("parkmeter: ", stderr);
+	cli_say(err.text);
 	if (command)
 		fprintf(stderr, "; see parkmeter %s --help\n", command);
 	else

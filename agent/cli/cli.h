@@ -50,6 +50,10 @@ int cli_option_error(const char *command, int option, char *const *argv,
 /* To be called first: closed standard streams, and readers that go away. */
 void cli_prepare_streams(void);
 
+/* Onto standard error. Names come from elsewhere: their control characters do not reach a terminal.
+ */
+void cli_say(const char *text);
+
 /* Onto standard output; cli_flush() says what became of it. */
 void cli_write(const char *text, size_t size);
 

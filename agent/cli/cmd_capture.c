@@ -360,9 +360,10 @@ static void on_armed(void *user, const struct summary *summary)
 	(void)user;
 	for (size_t i = 0; i < summary->release_count; i++)
 		processes += summary->releases[i].process_count;
-	fprintf(stderr, "capturing%s%s: %zu process%s now, %s; ^C ends it\n", service ? " " : "",
-		service ? service : "", processes, processes == 1 ? "" : "es",
-		summary->attach ? summary->attach : "kernel only");
+	fputs(service ? "capturing " : "capturing", stderr);
+	cli_say(service ? service : "");
+	fprintf(stderr, ": %zu process%s now, %s; ^C ends it\n", processes,
+		processes == 1 ? "" : "es", summary->attach ? summary->attach : "kernel only");
 }
 
 static void on_progress(void *user, const struct capture_progress *now)
@@ -377,9 +378,13 @@ static void on_progress(void *user, const struct capture_progress *now)
 			(double)now->duration_ns / NS_PER_S);
 	else
 		fprintf(stderr, "%5.0f s", elapsed_s);
-	fprintf(stderr, "  %u process%s  %llu dispatches", now->processes,
-		now->processes == 1 ? "" : "es", (unsigned long long)now->dispatches);
-	if (now->p99_ns)
+	fprintf(stderr, "  %u process%s", now->processes, now->processes == 1 ? "" : "es");
+	/* Known once the first block is over. */
+	if (now->dispatches)
+		fprintf(stderr, "  %llu dispatches", (unsigned long long)now->dispatches);
+	if (now->p99_ns >= NS_PER_MS)
+		fprintf(stderr, "  p99 %.1f ms", (double)now->p99_ns / NS_PER_MS);
+	else if (now->p99_ns)
 		fprintf(stderr, "  p99 %.1f %s", (double)now->p99_ns / NS_PER_US,
 			progress->style.unicode ? "µs" : "us");
 	if (!progress->terminal)

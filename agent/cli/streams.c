@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Standard input, output and error: that they are there, and that what was written arrived. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -40,6 +41,12 @@ static bool reader_is_gone(void)
 	struct pollfd output = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
 	return poll(&output, 1, 0) == 1 && (output.revents & POLLERR);
+}
+
+void cli_say(const char *text)
+{
+	for (; *text; text++)
+		fputc(iscntrl((unsigned char)*text) ? '?' : *text, stderr);
 }
 
 void cli_write(const char *text, size_t size)
