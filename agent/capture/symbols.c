@@ -147,9 +147,10 @@ struct symbol symbol_of_entry(struct symbol_cache *cache, const struct member *m
 bool symbol_is_system(const char *start_function)
 {
 	/* Go 1.26, runtime/traceback.go, isSystemGoroutine: what the runtime starts is the system's
-	 * but for these two. (Finalizers are the system's while they wait, and only waits come
+	 * but for these three. (Finalizers are the system's while they wait, and only waits come
 	 * here.) */
 	return strncmp(start_function, "runtime.", 8) == 0 &&
 	       strcmp(start_function, "runtime.main") != 0 &&
+	       strcmp(start_function, "runtime.corostart") != 0 &&
 	       strcmp(start_function, "runtime.handleAsyncEvent") != 0;
 }

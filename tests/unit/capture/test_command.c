@@ -72,6 +72,7 @@ static void test_system_goroutines_are_told_apart(void **state)
 	assert_true(symbol_is_system("runtime.bgsweep"));
 	assert_true(symbol_is_system("runtime.gcBgMarkWorker"));
 	assert_false(symbol_is_system("runtime.main"));
+	assert_false(symbol_is_system("runtime.corostart")); /* of iter.Pull */
 	assert_false(symbol_is_system("main.worker"));
 	assert_false(symbol_is_system("runtime/trace.Start.func1"));
 	assert_false(symbol_is_system(""));
