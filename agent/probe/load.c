@@ -100,6 +100,11 @@ static int check_support(const struct probe_support *support, struct err *err)
 	if (support->btf_error)
 		return err_set_errno(err, support->btf_error,
 				     "cannot read the kernel's BTF (/sys/kernel/btf/vmlinux)");
+	if (!support->host_pids)
+		return err_set(err, -ENOTSUP,
+			       "the agent runs in a pid namespace of its own, where the kernel's "
+			       "process numbers are other processes'; run it in the host's "
+			       "(hostPID: true, docker run --pid=host)");
 	if (!support->btf)
 		return err_set(
 			err, -ENOTSUP,

@@ -168,6 +168,7 @@ int probe_calibrate(double *ret_hit_ns, double *ret_stepped_ns, struct err *err)
 struct probe_support {
 	bool btf, lockdown, cap_bpf, cap_perfmon, cap_sys_admin, cap_sys_ptrace, cap_sys_resource;
 	bool cap_dac_read_search;
+	bool host_pids;         /* we are in the first pid namespace: its pids are the kernel's */
 	bool multi;             /* uprobe_multi */
 	int btf_error;          /* -errno of reading the BTF that is there, else 0 */
 	bool guard;             /* bpf_preempt_disable() */

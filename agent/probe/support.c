@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
@@ -15,8 +16,9 @@
 
 #define SMALL_FILE_BYTES 4096
 /* linux/capability.h of older build machines lacks these two. */
-#define CAPABILITY_PERFMON 38
-#define CAPABILITY_BPF     39
+#define CAPABILITY_PERFMON  38
+#define CAPABILITY_BPF      39
+#define PID_NAMESPACE_FIRST 0xeffffffc
 
 static bool read_small(const char *path, char text[SMALL_FILE_BYTES])
 {
@@ -43,6 +45,15 @@ static void read_capabilities(struct probe_support *support)
 	support->cap_sys_ptrace = effective >> CAP_SYS_PTRACE & 1;
 	support->cap_sys_resource = effective >> CAP_SYS_RESOURCE & 1;
 	support->cap_dac_read_search = effective >> CAP_DAC_READ_SEARCH & 1;
+}
+
+/* The programs see the pids of the first namespace, which has this number (include/linux/proc_ns.h,
+ * PROC_PID_INIT_INO). */
+static bool in_host_pid_namespace(void)
+{
+	struct stat namespace;
+
+	return stat("/proc/self/ns/pid", &namespace) < 0 || namespace.st_ino == PID_NAMESPACE_FIRST;
 }
 
 /* The file reads "none [integrity] confidentiality": the mode in force is in brackets. */
@@ -98,6 +109,7 @@ void probe_support_read(struct probe_support *ret_support)
 	read_capabilities(&support);
 	read_lockdown(&support);
 	read_features(&support);
+	support.host_pids = in_host_pid_namespace();
 	if (uname(&name) == 0)
 		snprintf(support.kernel, sizeof(support.kernel), "%s", name.release);
 	snprintf(support.libbpf, sizeof(support.libbpf), "%u.%u", libbpf_major_version(),

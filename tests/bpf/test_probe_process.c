@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -535,6 +536,32 @@ static void impossible_requests_are_refused(void **state)
 	fixture_free(fixture);
 }
 
+/* Pids of the kernel's would be taken for those of other processes. */
+static void other_pid_namespaces_are_refused(void **state)
+{
+	struct probe_session *session = NULL;
+	struct err err = ERR_INIT;
+	int status = -1;
+	pid_t child;
+
+	(void)state;
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		pid_t inside;
+
+		if (unshare(CLONE_NEWPID) < 0)
+			_exit(2);
+		inside = fork();
+		if (inside == 0)
+			_exit(probe_open(&everything, &session, &err) != -ENOTSUP ||
+			      !strstr(err.text, "--pid=host"));
+		_exit(waitpid(inside, &status, 0) == inside ? WEXITSTATUS(status) : 3);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -553,6 +580,7 @@ int main(void)
 		cmocka_unit_test(suspension_frees_the_target),
 		cmocka_unit_test(failed_attach_leaves_nothing),
 		cmocka_unit_test(impossible_requests_are_refused),
+		cmocka_unit_test(other_pid_namespaces_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, build, NULL);
