@@ -110,6 +110,14 @@ static const struct wait_stack *find_like(const struct release *release,
 	return NULL;
 }
 
+/* Right-aligned; the µ of a unit is one column and two bytes. */
+static void print_total(struct paper *paper, enum ink ink, uint64_t ns)
+{
+	const struct human total = human_ns(ns, paper->unicode);
+
+	paper_textf(paper, ink, "%*s", strstr(total.text, "µ") ? 10 : 9, total.text);
+}
+
 static void print_stack(struct paper *paper, const struct wait_stack *stack, const char *module,
 			const struct release *before)
 {
@@ -118,7 +126,7 @@ static void print_stack(struct paper *paper, const struct wait_stack *stack, con
 	char lead[FRAME_INDENT * 4];
 
 	snprintf(lead, sizeof(lead), "%*s", FRAME_INDENT - 2, "");
-	paper_textf(paper, INK_BOLD, "%9s", human_ns(stack_total_ns(stack), false).text);
+	print_total(paper, INK_BOLD, stack_total_ns(stack));
 	paper_textf(paper, INK_NAME, " %s", stack->reason[0] ? stack->reason : "(no reason)");
 	paper_end_line(paper);
 	add_facts(&facts, paper, stack);
@@ -154,6 +162,7 @@ void section_stacks(struct paper *paper, const struct release *release,
 	}
 	if (!left)
 		return;
-	paper_textf(paper, INK_DIM, "%9s in %zu more places", human_ns(left_ns, false).text, left);
+	print_total(paper, INK_DIM, left_ns);
+	paper_textf(paper, INK_DIM, " in %zu more places", left);
 	paper_end_line(paper);
 }
