@@ -233,7 +233,7 @@ static void on_still_waiting(void *user, const struct goroutine_key *key,
 {
 	struct collector *collector = user;
 	struct capture *capture = collector->capture;
-	struct member *member = roster_find(capture, (pid_t)key->tgid);
+	struct member *member = roster_find_program(capture, key->tgid, key->program);
 	struct wait_stack *into;
 
 	if (!member || !member->alive || value->since_ns < member->enrolled_ns)
@@ -242,7 +242,29 @@ static void on_still_waiting(void *user, const struct goroutine_key *key,
 	if (!into)
 		return;
 	into->still_waiting = 1;
-	into->still_waiting_ns = capture->summary->closed_ns - value->since_ns;
+	if (value->since_ns < capture->summary->closed_ns) /* else: while the window closed */
+		into->still_waiting_ns = capture->summary->closed_ns - value->since_ns;
+}
+
+static void on_still_runnable(void *user, const struct goroutine_key *key,
+			      const struct goroutine_value *value)
+{
+	struct collector *collector = user;
+	struct capture *capture = collector->capture;
+	struct member *member = roster_find_program(capture, key->tgid, key->program);
+	uint64_t ns = capture->summary->closed_ns - value->since_ns;
+	struct total *total;
+
+	if (!member || !member->alive)
+		return;
+	/* Made runnable while the window closed. */
+	if (value->since_ns > capture->summary->closed_ns)
+		ns = 0;
+	total = &release_of(capture, member)->still_runnable;
+	total->count++;
+	total->sum_ns += ns;
+	if (ns > total->max_ns)
+		total->max_ns = ns;
 }
 
 static void on_created(void *user, const struct created_key *key, uint64_t count)
@@ -332,6 +354,7 @@ int collect_totals(struct capture *capture, struct err *err)
 		.user = &collector,
 		.wait = on_wait,
 		.still_waiting = on_still_waiting,
+		.still_runnable = on_still_runnable,
 		.created = on_created,
 		.syscall = on_syscall,
 		.stall = on_stall,

@@ -201,14 +201,17 @@ static int drain_wait(void *user, const void *entry_key, const void *value)
 static int drain_goroutine(void *user, const void *key, const void *entry_value)
 {
 	struct total_drain *drain = user;
+	const struct probe_visitor *visitor = drain->visitor;
 	const struct goroutine_value *value = entry_value;
 
 	/* What was stamped in an earlier window may have gone on unseen. */
-	if (value->state != GOROUTINE_WAITING ||
-	    value->since_ns < drain->session->skel->bss->window.opened_ns)
+	if (value->since_ns < drain->session->skel->bss->window.opened_ns)
 		return 0;
-	drain->visitor->still_waiting(drain->visitor->user, key, value,
-				      drain_stack(drain, value->stack_id));
+	if (value->state == GOROUTINE_WAITING && visitor->still_waiting)
+		visitor->still_waiting(visitor->user, key, value,
+				       drain_stack(drain, value->stack_id));
+	else if (value->state == GOROUTINE_RUNNABLE && visitor->still_runnable)
+		visitor->still_runnable(visitor->user, key, value);
 	return 0;
 }
 
@@ -248,7 +251,8 @@ int probe_drain_totals(struct probe_session *session, const struct probe_visitor
 		bool wanted;
 	} totals[] = {
 		{ session->skel->maps.waits, drain_wait, visitor->wait },
-		{ session->skel->maps.goroutines, drain_goroutine, visitor->still_waiting },
+		{ session->skel->maps.goroutines, drain_goroutine,
+		  visitor->still_waiting || visitor->still_runnable },
 		{ session->skel->maps.created, drain_created, visitor->created },
 		{ session->skel->maps.syscalls, drain_syscall, visitor->syscall },
 		{ session->skel->maps.stalls, drain_stall, visitor->stall },

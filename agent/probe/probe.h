@@ -129,6 +129,8 @@ struct probe_visitor {
 		     const struct stack_value *stack); /* stack is NULL for stack_id 0 */
 	void (*still_waiting)(void *user, const struct goroutine_key *key,
 			      const struct goroutine_value *value, const struct stack_value *stack);
+	void (*still_runnable)(void *user, const struct goroutine_key *key,
+			       const struct goroutine_value *value);
 	void (*created)(void *user, const struct created_key *key, uint64_t count);
 	void (*syscall)(void *user, const struct syscall_key *key, const struct wait_value *value);
 	void (*stall)(void *user, const struct stall_key *key, const struct wait_value *value);
@@ -146,8 +148,8 @@ int probe_read_events(struct probe_session *session, const struct probe_visitor 
 int probe_drain_blocks(struct probe_session *session, const struct probe_visitor *visitor,
 		       struct err *err);
 
-/* Hands out the totals: waits with stacks, goroutines that still wait, created, system calls,
- * stalls. They are final after probe_deactivate(); nothing is removed. */
+/* Hands out the totals: waits with stacks, goroutines that still wait or want to run, created,
+ * system calls, stalls. They are final after probe_deactivate(); nothing is removed. */
 int probe_drain_totals(struct probe_session *session, const struct probe_visitor *visitor,
 		       struct err *err);
 

@@ -180,6 +180,9 @@ struct release {
 	size_t process_count;
 
 	struct hist runnable; /* all wake causes together */
+	/* Goroutines that wanted to run as the window closed, and for how long already; not part of
+	 * `runnable`. */
+	struct total still_runnable;
 	struct named_hists runnable_by_cause;
 	struct named_hists waiting; /* by reason */
 	struct wait_stack *stacks;  /* by total time, largest first, after summary_finish() */

@@ -290,6 +290,7 @@ static json_t *release_json(struct maker *maker, const struct release *release)
 	put(maker, object, "module", text_or_null(release->module));
 	put(maker, object, "processes", processes_json(maker, release));
 	put(maker, object, "runnable", hist_json(maker, &release->runnable));
+	put(maker, object, "still_runnable", total_json(maker, &release->still_runnable));
 	put(maker, object, "runnable_by_cause", named_json(maker, &release->runnable_by_cause));
 	put(maker, object, "waiting", named_json(maker, &release->waiting));
 	put(maker, object, "stacks", stacks_json(maker, release));

@@ -216,7 +216,7 @@ static const char schema[] = TEXT_OF(
 		"release": {
 			"type": "object",
 			"required": ["version", "revision", "go_build_id", "go_version", "module",
-				"processes", "runnable", "runnable_by_cause", "waiting", "stacks",
+				"processes", "runnable", "still_runnable", "runnable_by_cause", "waiting", "stacks",
 				"created", "creators", "gc", "stw", "runqueue", "offcpu",
 				"syscalls", "syscall_users", "stalls", "blocks", "dropped"],
 			"properties": {
@@ -228,6 +228,7 @@ static const char schema[] = TEXT_OF(
 				"processes": { "type": "array",
 					"items": { "$ref": "#/$defs/process" } },
 				"runnable": { "$ref": "#/$defs/hist" },
+				"still_runnable": { "$ref": "#/$defs/total" },
 				"runnable_by_cause": { "$ref": "#/$defs/named_hists" },
 				"waiting": { "$ref": "#/$defs/named_hists" },
 				"stacks": { "type": "array", "items": { "$ref": "#/$defs/stack" } },

@@ -171,6 +171,20 @@ static void add_named(struct grid *grid, const struct paper *paper, const char *
 	}
 }
 
+/* Who waits for a processor as the window closes is in no histogram. Worth a word when it waits
+ * longer than nearly all that are. */
+static void print_still_runnable(struct paper *paper, const struct release *release)
+{
+	const struct total *still = &release->still_runnable;
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+	if (!still->count || still->max_ns <= hist_quantile(&release->runnable, 0.99))
+		return;
+	buf_addf(&text, "%s goroutines wanted to run as the window closed, one of them for %s",
+		 human_count(still->count).text, human_ns(still->max_ns, paper->unicode).text);
+	paper_wrap(paper, INK_WARNING, "  ", text.data);
+}
+
 void section_latency(struct paper *paper, const struct release *release)
 {
 	static const struct grid_column columns[] = {
@@ -197,6 +211,7 @@ void section_latency(struct paper *paper, const struct release *release)
 		grid_print(&grid, paper);
 	}
 	grid_release(&grid);
+	print_still_runnable(paper, release);
 }
 
 /* ---- pictures ---- */

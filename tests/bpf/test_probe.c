@@ -5,6 +5,7 @@
  */
 #include <limits.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -261,6 +262,28 @@ static void kernel_lens_sees_system_calls(void **state)
 	fixture_free(fixture);
 }
 
+/* Two goroutines share a P: whenever the window closes, one of them wants to run. */
+static void the_end_of_the_window_cuts_nobody_off(void **state)
+{
+	struct fixture *fixture;
+	struct go_program child;
+
+	(void)state;
+	assert_true(go_program_build(GO_VERSION, "", "", program));
+	fixture = fixture_new(&with_reasons, program);
+	go_program_start(&child, program, "spin", 400);
+	fixture_attach(fixture, child.pid);
+	fixture_add(fixture, child.pid);
+	fixture_open_window(fixture);
+	go_program_go(&child);
+	usleep(150000);
+	fixture_close_window(fixture);
+	assert_in_range(fixture->still_runnable, 1, 3);
+	kill(child.pid, SIGKILL); /* it is not done yet */
+	go_program_end(&child);
+	fixture_free(fixture);
+}
+
 /* What the thread does off the CPU is its goroutine's: blocked in calls, or interrupted. */
 static void stalls_have_their_goroutine(void **state)
 {
@@ -361,6 +384,7 @@ int main(void)
 		cmocka_unit_test(kernel_lens_sees_system_calls),
 		cmocka_unit_test(kernel_lens_alone),
 		cmocka_unit_test(stalls_have_their_goroutine),
+		cmocka_unit_test(the_end_of_the_window_cuts_nobody_off),
 		cmocka_unit_test(no_site_is_single_stepped),
 	};
 

@@ -132,6 +132,15 @@ static void on_still_waiting(void *user, const struct goroutine_key *key,
 	wait->still = true;
 }
 
+static void on_still_runnable(void *user, const struct goroutine_key *key,
+			      const struct goroutine_value *value)
+{
+	struct fixture *fixture = user;
+
+	assert_true(key->g && value->since_ns);
+	fixture->still_runnable++;
+}
+
 static void on_created(void *user, const struct created_key *key, uint64_t count)
 {
 	struct fixture *fixture = user;
@@ -194,6 +203,7 @@ void fixture_close_window(struct fixture *fixture)
 		.hist = on_hist,
 		.wait = on_wait,
 		.still_waiting = on_still_waiting,
+		.still_runnable = on_still_runnable,
 		.created = on_created,
 		.syscall = on_syscall,
 		.stall = on_stall,

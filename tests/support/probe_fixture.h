@@ -43,6 +43,7 @@ struct fixture {
 	uint64_t inconsistent; /* histograms whose sum, maximum and counts cannot belong together */
 	struct fixture_wait waits[FIXTURE_WAITS_MAX];
 	size_t wait_count;
+	uint64_t still_runnable; /* goroutines that wanted to run as the window closed */
 	union fixture_event events[FIXTURE_EVENTS_MAX];
 	size_t event_count;
 	uint64_t created, syscalls[SYSCALL_MAX];

@@ -219,6 +219,7 @@ static inline void sample_release(struct summary *summary, const struct sample_r
 		user->sum_ns = user->count * (i ? 9000 : 120000);
 		user->max_ns = 8100000;
 	}
+	release->still_runnable = (struct total){ 3, 61000, 40000 };
 	for (unsigned int i = 0; i < 2; i++) {
 		struct stall *stall;
 

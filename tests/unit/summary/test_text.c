@@ -160,6 +160,23 @@ static void test_one_release(void **state)
 	assert_null(strstr(buf.data, "v2.3.0 "));
 }
 
+/* Who starves as the window closes is in no table. */
+static void test_who_waits_at_the_end(void **state)
+{
+	const struct text_style style = { .columns = 80 };
+	CLEANUP(buf_release) struct buf buf = BUF_INIT;
+	struct summary *summary = sample_one_release();
+
+	(void)state;
+	summary->releases[0].still_runnable = (struct total){ 3, 900, 400 };
+	summary_to_text(summary, &style, &buf);
+	assert_null(strstr(buf.data, "wanted to run"));
+	buf_clear(&buf);
+	summary->releases[0].still_runnable.max_ns = 7000000000;
+	render(summary, &style, &buf);
+	assert_says(&buf, "3 goroutines wanted to run as the window closed, one of them");
+}
+
 static void test_losses_show_only_where_there_are_any(void **state)
 {
 	const struct text_style style = { .columns = 80 };
@@ -381,6 +398,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_colours_change_nothing_else),
 		cmocka_unit_test(test_two_releases_tell_the_story),
 		cmocka_unit_test(test_one_release),
+		cmocka_unit_test(test_who_waits_at_the_end),
 		cmocka_unit_test(test_losses_show_only_where_there_are_any),
 		cmocka_unit_test(test_processes_that_were_attached_late),
 		cmocka_unit_test(test_refused_processes_are_named),
