@@ -208,6 +208,8 @@ clean: ## remove what was built, keep build/deps
 	rm -rf build/release build/address-undefined build/gen build/fuzz build/lint build/demo \
 		build/workloads build/vm
 
--include $(agent_obj:.o=.d) $(out)/agent/main.d $(bpf_obj:.o=.d) $(unit_bin:=.d) $(bpftest_bin:=.d)
+# Whatever was built before, the programs that only a test script asks for included.
+-include $(bpf_obj:.o=.d) \
+	$(wildcard $(addprefix $(out)/,agent/*.d agent/*/*.d tests/*/*.d tests/*/*/*.d))
 
 .SECONDARY:
